@@ -1,0 +1,3 @@
+"""backprove: backprop you can check."""
+
+__version__ = "0.1.0"

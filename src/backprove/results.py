@@ -1,0 +1,214 @@
+"""What every result has in common: it describes itself once, as blocks, and views draw them.
+
+A result (a derivation, a verdict, a graph run, a study) returns a list of neutral blocks from
+:meth:`Result.blocks`. The views turn blocks into terminal text, HTML, Markdown or LaTeX, so no
+result holds any markup and no view knows any mathematics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+Level = Literal["proved", "measured", "advisory"]
+VerdictKind = Literal["right", "right_under", "wrong", "undecided"]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a result."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """Prose. `backticks` mark code and $dollars$ mark LaTeX."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One displayed formula, in LaTeX, as plain text and, where it can be run, as code."""
+
+    latex: str
+    text: str
+    label: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell that has a typeset form; a plain string or number is a cell as well."""
+
+    text: str
+    latex: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table. Numbers keep their type; the view formats and aligns them."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | int | float | Cell]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Runnable code."""
+
+    language: str
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict in words, with the level of its evidence."""
+
+    kind: VerdictKind
+    message: str
+    level: Level | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What supports a result: how strongly, and what was done."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that open on demand, such as the steps of a derivation."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a drawing.
+
+    Args:
+        key: unique within the drawing.
+        title: short label, such as ``h2``.
+        lines: further lines, such as the formula and the values.
+        latex: the formula of the node, typeset.
+        role: ``input``, ``parameter``, ``constant``, ``operation`` or ``output``.
+        notes: sentences about trouble at this node (kink, overflow, NaN).
+    """
+
+    key: str
+    title: str
+    lines: Sequence[str] = ()
+    latex: str = ""
+    role: str = "operation"
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An arrow of a drawing, with what flows forward and what flows back."""
+
+    source: str
+    target: str
+    forward: str = ""
+    backward: str = ""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A directed graph; the view lays it out."""
+
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over a common x-axis.
+
+    ``data`` holds one mapping per point with the keys ``x``, ``y`` and ``series``, and, where
+    there is a band, ``low`` and ``high``; ``panel`` splits the chart into small multiples.
+    """
+
+    title: str
+    x: str
+    y: str
+    data: Sequence[Mapping[str, Any]]
+    kind: Literal["line", "point", "bar"] = "line"
+    caption: str = ""
+
+
+Block = (
+    Heading | Text | Formula | Table | Code | Judgement | Evidence | Details | Drawing | Chart
+)
+
+Renderer = Callable[[Sequence[Block]], str]
+
+
+@dataclass
+class Result:
+    """Base class of everything that backprove answers.
+
+    Subclasses implement :meth:`blocks` and :meth:`to_dict`; text, HTML and LaTeX follow.
+    """
+
+    renderers: ClassVar[dict[str, Renderer]] = {}
+    """Set once by the top-level package, so that results need not import the views."""
+
+    def blocks(self) -> list[Block]:
+        """The result as neutral blocks, in reading order."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON-ready data."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """The result as plain text for a terminal of 80 columns."""
+        return self._render("text")
+
+    def html(self) -> str:
+        """The result as an HTML fragment with MathML and SVG."""
+        return self._render("html")
+
+    def _render(self, form: str) -> str:
+        return type(self).renderers[form](self.blocks())
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_latex_(self) -> str | None:
+        formulas = [b.latex for b in self.blocks() if isinstance(b, Formula) and b.latex]
+        return f"$\\displaystyle {formulas[0]}$" if formulas else None
+
+
+__all__ = [
+    "Block",
+    "Cell",
+    "Chart",
+    "Code",
+    "Details",
+    "Drawing",
+    "Edge",
+    "Evidence",
+    "Formula",
+    "Heading",
+    "Judgement",
+    "Level",
+    "Node",
+    "Result",
+    "Table",
+    "Text",
+    "VerdictKind",
+]
