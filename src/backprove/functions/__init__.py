@@ -1,0 +1,34 @@
+"""One record per named function: value, derivatives, domain, kinks, asymptotes, LaTeX, source.
+
+>>> from backprove.functions import lookup
+>>> lookup("sigmoid").derivative
+'sigmoid(x)*(1 - sigmoid(x))'
+>>> lookup("relu").kinks[0].taken
+0.0
+"""
+
+from __future__ import annotations
+
+from backprove.functions.records import (
+    Asymptote,
+    AxisRecord,
+    FunctionRecord,
+    Interval,
+    Invariant,
+    Kink,
+)
+from backprove.functions.table import ALIASES, ALONG_AXIS, ELEMENTWISE, lookup, lookup_axis
+
+__all__ = [
+    "ALIASES",
+    "ALONG_AXIS",
+    "ELEMENTWISE",
+    "Asymptote",
+    "AxisRecord",
+    "FunctionRecord",
+    "Interval",
+    "Invariant",
+    "Kink",
+    "lookup",
+    "lookup_axis",
+]
