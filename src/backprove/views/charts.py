@@ -1,0 +1,186 @@
+"""Charts as SVG, drawn by Vega-Lite inside vl-convert: no network, no script in the page."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from backprove.results import Chart
+from backprove.views.text_figures import curves, number
+from backprove.views.text_layout import clean
+
+# Okabe and Ito, Color Universal Design (2008): told apart in every common colour blindness. Each
+# colour is a CSS variable, so that a page can lighten it in the dark.
+_COLOURS = ["#0072b2", "#c44e00", "#00805e", "#a8467f", "#5f5f5f", "#8a6d00", "#3b93c9", "#000000"]
+_DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2], [1, 3], [10, 2, 2, 2]]
+_INK, _FAINT = "#333333", "#d9d9d9"
+_SINGLE_WIDTH, _PANEL_WIDTH = 520, 270
+
+
+def chart_svg(chart: Chart) -> str:
+    """A chart as one SVG element; empty if it has no point with a finite value.
+
+    Args:
+        chart: the curves. Points that are not finite leave a gap; bands are drawn where a point
+            has ``low`` and ``high``.
+
+    Returns:
+        SVG that is labelled as an image; the numbers belong in a table beside it.
+
+    >>> svg = chart_svg(Chart("loss", "epoch", "loss", [{"x": 1, "y": 2.0, "series": "train"}]))
+    >>> svg.startswith("<svg"), "<script" in svg, 'role="img"' in svg
+    (True, False, True)
+    """
+    import vl_convert  # 40 ms, and most results have no chart
+
+    points = _points(chart)
+    if all(point["y"] is None for point in points):
+        return ""
+    svg = vl_convert.vegalite_to_svg(json.dumps(_specification(chart, points)))
+    return _themed(_labelled(svg, chart))
+
+
+def _points(chart: Chart) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for (panel, series), points in curves(chart).items():
+        for point in points:
+            y = number(point.get("y"))
+            x = point.get("x")
+            row: dict[str, Any] = {"panel": clean(panel), "series": clean(series)}
+            row["y"] = y if math.isfinite(y) else None  # Vega leaves a gap there
+            row["x"] = number(x) if math.isfinite(number(x)) else clean(str(x))
+            for bound in ("low", "high"):
+                if bound in point and math.isfinite(number(point[bound])):
+                    row[bound] = number(point[bound])
+            found.append(row)
+    return found
+
+
+def _specification(chart: Chart, points: list[dict[str, Any]]) -> dict[str, Any]:
+    panels = list(dict.fromkeys(point["panel"] for point in points))
+    series = list(dict.fromkeys(point["series"] for point in points))
+    width = _PANEL_WIDTH if len(panels) > 1 else _SINGLE_WIDTH
+    layers = _layers(chart, points, series)
+    body: dict[str, Any] = {
+        "width": width,
+        "height": round(width * 0.56),
+        "layer": layers,
+    }
+    whole: dict[str, Any] = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "data": {"values": points},
+        "config": _config(),
+    }
+    if len(panels) > 1:
+        facet = {"field": "panel", "type": "nominal", "sort": panels, "title": None}
+        whole |= {"facet": facet, "columns": 2, "spec": body}
+        return whole
+    return whole | body
+
+
+def _layers(chart: Chart, points: list[dict[str, Any]], series: list[str]) -> list[dict[str, Any]]:
+    continuous = all(isinstance(point["x"], float) for point in points) and chart.kind != "bar"
+    x: dict[str, Any] = {"field": "x", "title": clean(chart.x)}
+    if continuous:
+        x |= {"type": "quantitative", "scale": {"zero": False, "nice": False}}
+        if all(point["x"] == round(point["x"]) for point in points):
+            x["axis"] = {"tickMinStep": 1}
+    else:
+        x |= {"type": "ordinal", "sort": None, "axis": {"labelAngle": 0}}
+    y: dict[str, Any] = {
+        "field": "y",
+        "type": "quantitative",
+        "title": clean(chart.y),
+        "scale": {"zero": chart.kind == "bar"},
+    }
+    legend = {"title": None, "orient": "bottom", "symbolSize": 220, "symbolStrokeWidth": 2.2}
+    shown = None if len(series) < 2 else legend
+    scale = {"domain": series, "range": [_COLOURS[at % 8] for at in range(len(series))]}
+    colour = {"field": "series", "type": "nominal", "scale": scale, "legend": shown}
+    dashes = {"domain": series, "range": [_DASHES[at % 8] for at in range(len(series))]}
+    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": shown}
+    layers: list[dict[str, Any]] = []
+    if any("low" in point and "high" in point for point in points):
+        layers.append(_band(chart.kind, x, y, colour))
+    if chart.kind == "bar":
+        bars = {"x": x, "y": y, "color": colour, "xOffset": {"field": "series", "sort": series}}
+        return [{"mark": {"type": "bar"}, "encoding": bars}, *layers]
+    if chart.kind == "point":
+        shape = {"field": "series", "type": "nominal", "sort": series, "legend": shown}
+        marked = {"x": x, "y": y, "color": colour, "shape": shape}
+        return [*layers, {"mark": {"type": "point", "size": 44}, "encoding": marked}]
+    line = {"x": x, "y": y, "color": colour, "strokeDash": dash}
+    layers.append({"mark": {"type": "line", "strokeWidth": 2.2}, "encoding": line})
+    if len(points) <= 30 * len(series):
+        dots = {"x": x, "y": y, "color": colour}
+        layers.append({"mark": {"type": "circle", "size": 26, "opacity": 1}, "encoding": dots})
+    return layers
+
+
+def _band(
+    kind: str, x: Mapping[str, Any], y: Mapping[str, Any], colour: Mapping[str, Any]
+) -> dict[str, Any]:
+    bounds = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
+    if kind == "line":
+        return {"mark": {"type": "area", "opacity": 0.16}, "encoding": bounds}
+    return {"mark": {"type": "rule", "strokeWidth": 1.4}, "encoding": bounds}
+
+
+def _config() -> dict[str, Any]:
+    font = "system-ui, sans-serif"
+    text = {
+        "labelFont": font, "titleFont": font, "labelFontSize": 12, "titleFontSize": 12.5,
+        "labelColor": _INK, "titleColor": _INK, "titleFontWeight": 500,
+    }  # fmt: skip
+    return {
+        "background": None,
+        "aria": False,  # one label for the whole picture instead of one for each point
+        "font": font,
+        "view": {"stroke": None},
+        "axis": text | {
+            "gridColor": _FAINT, "domainColor": _INK, "tickColor": _INK, "titlePadding": 10,
+            "labelPadding": 6, "tickCount": 6,
+        },
+        "axisX": {"grid": False},
+        "axisY": {"domain": False, "ticks": False},
+        "legend": text | {"labelLimit": 320},
+        "header": text,
+        "area": {"line": False},
+    }  # fmt: skip
+
+
+def _labelled(svg: str, chart: Chart) -> str:
+    """The outer element with its role, name and description; sizes become a flexible width."""
+    names = list(dict.fromkeys(str(point.get("series", "")) for point in chart.data))
+    curves_named = ", ".join(name for name in names if name)
+    described = f"{chart.y} over {chart.x}" + (f" for {curves_named}." if curves_named else ".")
+    head = (
+        f"<title>{escape(clean(chart.title))}</title>"
+        f"<desc>{escape(clean(described))} {escape(clean(chart.caption))}</desc>"
+    )
+    opening = re.match(r"<svg\b[^>]*>", svg)
+    if opening is None:  # vl-convert always writes an svg element
+        return ""
+    tag = opening.group(0).replace("<svg", '<svg role="img"', 1)
+    tag = re.sub(r'\sclass="[^"]*"', "", tag).replace("<svg", '<svg class="bp-chart"', 1)
+    return tag + head + svg[opening.end() :]
+
+
+def _themed(svg: str) -> str:
+    """Colours as CSS variables, so that a page can change them in the dark."""
+    names = {colour: f"--bp-series-{at}" for at, colour in enumerate(_COLOURS, start=1)}
+    names |= {_INK: "--bp-ink", _FAINT: "--bp-grid"}
+    pattern = re.compile("|".join(re.escape(colour) for colour in names))
+    return re.sub(
+        r'((?:fill|stroke)=")([^"]*)(")',
+        lambda m: (
+            m.group(1)
+            + pattern.sub(lambda c: f"var({names[c.group(0)]}, {c.group(0)})", m.group(2))
+            + m.group(3)
+        ),
+        svg,
+    )
