@@ -135,7 +135,14 @@ class Chart:
     """Curves over a common x-axis.
 
     ``data`` holds one mapping per point with the keys ``x``, ``y`` and ``series``, and, where
-    there is a band, ``low`` and ``high``; ``panel`` splits the chart into small multiples.
+    there is a band, ``low`` and ``high``; ``panel`` splits the chart into small multiples, laid
+    out row by row. A line is broken between points of one series whose ``segment`` differs.
+    ``mark`` is ``open`` or ``closed`` for a point that ends a line at a jump, ``asymptote`` for
+    the points of an auxiliary line; points without it are joined as usual.
+
+    Args:
+        columns: number of panels in a row.
+        free_y: whether each panel has its own y-scale.
     """
 
     title: str
@@ -144,6 +151,8 @@ class Chart:
     data: Sequence[Mapping[str, Any]]
     kind: Literal["line", "point", "bar"] = "line"
     caption: str = ""
+    columns: int = 2
+    free_y: bool = False
 
 
 Block = (

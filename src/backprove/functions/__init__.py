@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from backprove.functions.description import AxisDescription, FunctionDescription, describe
+from backprove.functions.figure import FunctionFigure, function_figure
 from backprove.functions.records import (
     Asymptote,
     AxisRecord,
@@ -24,11 +26,16 @@ __all__ = [
     "ALONG_AXIS",
     "ELEMENTWISE",
     "Asymptote",
+    "AxisDescription",
     "AxisRecord",
+    "FunctionDescription",
+    "FunctionFigure",
     "FunctionRecord",
     "Interval",
     "Invariant",
     "Kink",
+    "describe",
+    "function_figure",
     "lookup",
     "lookup_axis",
 ]

@@ -54,11 +54,17 @@ RECORDS = (
                 r"\operatorname{rank} J = K - 1",
                 "That variance is 0 only if t is constant, because every s[i] > 0.",
             ),
+            Invariant(
+                "the 2-norm of J is at most 1/2",
+                r"\lVert J \rVert_2 \le \tfrac{1}{2}",
+                "Row i has diagonal s[i]*(1 - s[i]) and off-diagonal sum of the same size, so "
+                "Gershgorin bounds the eigenvalues by 2*s[i]*(1 - s[i]) <= 1/2.",
+            ),
         ),
         lipschitz=0.5,
         latex=r"\operatorname{{softmax}}\left({0}\right)",
         source="Bridle (1990); Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 6.29; "
-        "Gao and Pavel, arXiv:1704.00805, propositions 2 and 4",
+        "Gao and Pavel, arXiv:1704.00805",
     ),
     AxisRecord(
         name="log_softmax",

@@ -22,7 +22,7 @@ EXPONENTIALS = (
         second_derivative="exp(x)",
         latex=r"\exp\left({0}\right)",
         formula_latex=r"e^{x}",
-        source="DLMF 4.2.19, 4.7.7",
+        source="DLMF 4.2.19, §4.7(ii)",
         range=_POSITIVE,
         asymptotes=(Asymptote(-inf, 0.0, 0.0),),
         monotone="increasing",
@@ -36,7 +36,7 @@ EXPONENTIALS = (
         second_derivative="exp(x)",
         latex=r"\operatorname{{expm1}}\left({0}\right)",
         formula_latex=r"e^{x} - 1",
-        source="DLMF 4.2.19, 4.7.7",
+        source="DLMF 4.2.19, §4.7(ii)",
         range=Interval(-1.0, inf),
         asymptotes=(Asymptote(-inf, 0.0, -1.0),),
         monotone="increasing",
@@ -107,7 +107,7 @@ POWERS = (
         second_derivative="-1/(4*x*sqrt(x))",
         latex=r"\sqrt{{{0}}}",
         formula_latex=r"\sqrt{x}",
-        source="DLMF 4.2.26, 4.7.11",
+        source="DLMF 4.2.26, §4.7(ii)",
         domain=Interval(0.0, inf, low_closed=True),
         range=Interval(0.0, inf, low_closed=True),
         kinks=(
@@ -131,7 +131,7 @@ POWERS = (
         second_derivative="2",
         latex=r"\left({0}\right)^2",
         formula_latex=r"x^2",
-        source="DLMF 4.7.11 with exponent 2",
+        source="DLMF §4.7(ii) with exponent 2",
         range=Interval(0.0, inf, low_closed=True),
         symmetry="even",
     ),
@@ -175,8 +175,8 @@ TRIGONOMETRY = (
         source="DLMF 4.14.4, 4.20.3",
         excluded="cos(x) == 0",
         asymptotes=(
-            Asymptote(pi / 2, 0.0, inf, side="left", note="and every odd multiple of π/2"),
-            Asymptote(pi / 2, 0.0, -inf, side="right", note="and every odd multiple of π/2"),
+            Asymptote(pi / 2, 0.0, inf, side="left", period=pi),
+            Asymptote(pi / 2, 0.0, -inf, side="right", period=pi),
         ),
         symmetry="odd",
     ),
@@ -240,7 +240,7 @@ PIECEWISE = (
         second_derivative="0",
         latex=r"\left|{0}\right|",
         formula_latex=r"\begin{cases} x & x \ge 0 \\ -x & x < 0 \end{cases}",
-        source="DLMF 1.9.7 with y = 0",
+        source="DLMF §1.9(i) with y = 0",
         range=Interval(0.0, inf, low_closed=True),
         kinks=(
             Kink(
@@ -263,7 +263,7 @@ PIECEWISE = (
         second_derivative="0",
         latex=r"\operatorname{{sign}}\left({0}\right)",
         formula_latex=r"\begin{cases} 1 & x > 0 \\ 0 & x = 0 \\ -1 & x < 0 \end{cases}",
-        source="DLMF 4.1 (notation sign x)",
+        source="DLMF, Common Notations and Definitions",
         range=_UNIT_BALL,
         kinks=(
             Kink(

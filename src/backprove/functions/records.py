@@ -10,10 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import inf, isinf
+from math import inf, isinf, isnan, pi
 from typing import Any, Literal
-
-import numpy as np
 
 Monotone = Literal["increasing", "decreasing", "neither"]
 Symmetry = Literal["odd", "even", "none"]
@@ -62,7 +60,8 @@ class Kink:
     Args:
         at: the argument; of a function of two arguments, the value of ``x - y``.
         taken: the value that the record's derivative text has there.
-        left: the one-sided derivative from the left, infinite at a jump of the function.
+        left: the one-sided derivative from the left: infinite at a jump of the function, NaN if
+            the domain has no left side.
         right: the one-sided derivative from the right.
         note: other choices, and what common libraries take.
         condition: where the kink is, in the language; ``x == at`` if left out.
@@ -91,14 +90,14 @@ class Asymptote:
         intercept: the line is ``slope*x + intercept``; at a vertical asymptote the limit of the
             function, ``inf`` or ``-inf``.
         side: the side from which a vertical asymptote is approached.
-        note: what else to know, such as a period.
+        period: distance of the next such line to the right and to the left; 0 if there is none.
     """
 
     towards: float
     slope: float
     intercept: float
     side: Literal["", "left", "right"] = ""
-    note: str = ""
+    period: float = 0.0
 
     @property
     def vertical(self) -> bool:
@@ -113,7 +112,8 @@ class Asymptote:
         ('y = x', 'x = 0')
         """
         if self.vertical:
-            return f"x = {number_text(self.towards)}"
+            every = f" + k*{number_text(self.period)}" if self.period else ""
+            return f"x = {number_text(self.towards)}{every}"
         if self.slope == 0:
             return f"y = {number_text(self.intercept)}"
         factor = {1.0: "", -1.0: "-"}.get(self.slope, f"{number_text(self.slope)}*")
@@ -232,7 +232,6 @@ class FunctionRecord:
                     "towards": json_number(line.towards),
                     "line": line.line,
                     "side": line.side,
-                    "note": line.note,
                 }
                 for line in self.asymptotes
             ],
@@ -299,6 +298,10 @@ class AxisRecord:
     source: str
     aliases: tuple[str, ...] = ()
 
+    def typeset(self, argument: str) -> str:
+        """The function applied to a LaTeX argument."""
+        return self.latex.format(argument)
+
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
         names = (
@@ -320,16 +323,18 @@ def number_text(number: float) -> str:
     Returns:
         The text; other numbers have 6 significant digits.
 
-    >>> number_text(inf), number_text(-np.pi / 2), number_text(2.0), number_text(0.1)
+    >>> number_text(inf), number_text(-pi / 2), number_text(2.0), number_text(0.1)
     ('∞', '-π/2', '2', '0.1')
     """
     if isinf(number):
         return "∞" if number > 0 else "-∞"
-    if abs(number) == np.pi / 2:
-        return "π/2" if number > 0 else "-π/2"
+    if abs(number) in (pi / 2, pi):
+        return ("-" if number < 0 else "") + ("π" if abs(number) == pi else "π/2")
     return f"{number:.6g}"
 
 
-def json_number(number: float) -> float | str:
-    """A number as JSON can hold it: infinities become texts."""
+def json_number(number: float) -> float | str | None:
+    """A number as JSON can hold it: infinities become texts, NaN becomes None."""
+    if isnan(number):
+        return None
     return number_text(number) if isinf(number) else number
