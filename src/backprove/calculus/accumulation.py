@@ -1,0 +1,149 @@
+"""Symbolic reverse and forward accumulation over a program.
+
+The adjoint of a value ``h`` is the derivative of the output by ``h``: an expression over the
+output's axes and the axes of ``h``. Adjoints start as a delta at the output and flow back through
+one local derivative per operation, so one rule gives Jacobians of any rank (Laue, Mitterreiter,
+Giesen, NeurIPS 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backprove.calculus.rules import partial
+from backprove.notation import building as b
+from backprove.notation.axes import Axis
+from backprove.notation.expressions import ZERO, Array, Expr, Tensor
+from backprove.notation.operations import Program, Value
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one consumer adds to the adjoint of one of its operands.
+
+    Attributes:
+        value: the operand.
+        consumer: the operation that uses it.
+        local: the derivative of ``consumer`` by ``value``, over ``consumer_axes + axes``.
+        consumer_axes: one axis per axis of the consumer.
+        axes: one axis per axis of the operand.
+        adjoint: the contribution, over ``output_axes + axes``.
+    """
+
+    value: Value
+    consumer: Value
+    local: Expr
+    consumer_axes: tuple[Axis, ...]
+    axes: tuple[Axis, ...]
+    adjoint: Expr
+
+
+@dataclass
+class Backward:
+    """All adjoints of a program, and how they came about.
+
+    Attributes:
+        output_axes: the axes of the output that every adjoint starts with.
+        adjoints: for each value its axes and its adjoint, in terms of intermediate values.
+        contributions: every term, in the order in which the pass made it.
+    """
+
+    output_axes: tuple[Axis, ...]
+    adjoints: dict[Value, tuple[tuple[Axis, ...], Expr]]
+    contributions: list[Contribution]
+
+    def tensor(self, value: Value) -> Tensor:
+        """The adjoint of a value as a tensor over the output's axes and its own."""
+        axes, body = self.adjoints[value]
+        return Tensor((*self.output_axes, *axes), body)
+
+
+def depends_on(program: Program, names: Sequence[Array]) -> set[Value]:
+    """The values that depend on any of the given arrays."""
+    found: set[Value] = set()
+    for value in program.values:
+        if value.array in names or any(i in found for i in value.inputs):
+            found.add(value)
+    return found
+
+
+def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) -> Backward:
+    """Reverse accumulation.
+
+    Args:
+        program: the program of the expression.
+        wrt: the arrays to differentiate by; adjoints of other inputs are not computed.
+        seed: an upstream gradient of the output's shape. Without it the adjoints are full
+            Jacobians; with it they are vector-Jacobian products.
+    """
+    active = depends_on(program, wrt)
+    own = tuple(Axis(s) for s in program.output.shape)
+    if seed is None:
+        output_axes = tuple(Axis(s) for s in program.output.shape)
+        start = b.mul(*(b.delta(o, a) for o, a in zip(output_axes, own, strict=True)))
+    else:
+        output_axes = ()
+        start = b.ref(seed, *own)
+    adjoints = {program.output: (own, start)}
+    contributions: list[Contribution] = []
+    for consumer in reversed(program.operations):
+        if consumer not in adjoints or consumer not in active:
+            continue
+        for value in dict.fromkeys(consumer.inputs):
+            if value in active:
+                part = _contribution(value, consumer, adjoints)
+                contributions.append(part)
+                if value in adjoints:
+                    adjoints[value] = (part.axes, b.add(adjoints[value][1], part.adjoint))
+                else:
+                    adjoints[value] = (part.axes, part.adjoint)
+    return Backward(output_axes, adjoints, contributions)
+
+
+def _contribution(
+    value: Value, consumer: Value, adjoints: dict[Value, tuple[tuple[Axis, ...], Expr]]
+) -> Contribution:
+    consumer_axes, upstream = adjoints[consumer]
+    known = adjoints.get(value)
+    axes = known[0] if known else tuple(Axis(s) for s in value.shape)
+    local = local_derivative(consumer, value, consumer_axes, axes)
+    adjoint = b.total(consumer_axes, b.mul(upstream, local))
+    return Contribution(value, consumer, local, consumer_axes, axes, adjoint)
+
+
+def local_derivative(
+    consumer: Value, value: Value, consumer_axes: Sequence[Axis], axes: Sequence[Axis]
+) -> Expr:
+    """The derivative of an operation by one of its operands, over both sets of axes."""
+    definition = consumer.definition
+    assert definition is not None
+    mapping = {d: b.Index.of(c) for d, c in zip(definition.axes, consumer_axes, strict=True)}
+    return partial(b.substitute(definition.body, mapping), value.array, axes)
+
+
+def tangent(program: Program, seeds: dict[Array, Array]) -> Tensor:
+    """Forward accumulation: the Jacobian-vector product of the output, in terms of values.
+
+    Args:
+        program: the program of the expression.
+        seeds: for each array to differentiate by, the array that holds its tangent.
+    """
+    tangents: dict[Value, Tensor] = {}
+    for value in program.values:
+        axes = tuple(Axis(s) for s in value.shape)
+        if value.array in seeds:
+            tangents[value] = Tensor(axes, b.ref(seeds[value.array], *axes))
+            continue
+        parts = []
+        for operand in dict.fromkeys(value.inputs):
+            if operand in tangents:
+                inner = tuple(Axis(s) for s in operand.shape)
+                local = local_derivative(value, operand, axes, inner)
+                mapping = dict(zip(tangents[operand].axes, map(b.Index.of, inner), strict=True))
+                parts.append(b.total(inner, b.mul(local, b.substitute(tangents[operand].body, mapping))))
+        if parts:
+            tangents[value] = Tensor(axes, b.add(*parts))
+    if program.output not in tangents:
+        return Tensor(tuple(Axis(s) for s in program.output.shape), ZERO)
+    return tangents[program.output]

@@ -1,0 +1,441 @@
+"""Sizes, axes and index expressions.
+
+A *size* is a polynomial in named sizes (``n``, ``n*d``, ``n + m - 1``), so that slices,
+concatenations and reshapes keep a symbolic size. An *axis* is an object with identity: two axes
+that print the same letter, or a size and an index called ``k``, never collide. An *index* is an
+affine combination of axes, as in ``X[2*i + 1, j]``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+_MASK = (1 << 61) - 1
+
+
+def stable_hash(*parts: object) -> int:
+    """A hash of integers, strings and tuples that is the same in every process."""
+    numbers = [p if isinstance(p, int) else _text_hash(p) for p in parts]
+    return hash(tuple(numbers)) & _MASK
+
+
+_text_hashes: dict[object, int] = {}
+
+
+def _text_hash(part: object) -> int:
+    known = _text_hashes.get(part)
+    if known is None:
+        known = int.from_bytes(blake2b(repr(part).encode(), digest_size=7).digest(), "big")
+        if len(_text_hashes) < 100_000:
+            _text_hashes[part] = known
+    return known
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """The size ``dividend // divisor`` when it cannot be written as a polynomial."""
+
+    dividend: Size
+    divisor: int
+
+    def __str__(self) -> str:
+        return f"(({self.dividend})//{self.divisor})"
+
+
+Monomial = tuple[tuple["str | Quotient", int], ...]
+
+
+class Size:
+    """A polynomial with integer coefficients in named sizes; equal polynomials are equal.
+
+    >>> n = Size.named("n")
+    >>> (n + 1) * n == n * n + n
+    True
+    >>> str(2 * n - 1)
+    '2*n - 1'
+    """
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: Mapping[Monomial, int]) -> None:
+        kept = {m: c for m, c in terms.items() if c}
+        self.terms: tuple[tuple[Monomial, int], ...] = tuple(
+            sorted(kept.items(), key=lambda item: (-len(item[0]), repr(item[0])))
+        )
+        self._hash = stable_hash(repr(self.terms))
+
+    @staticmethod
+    def of(value: int | str | Size) -> Size:
+        """A size from an integer or a name."""
+        if isinstance(value, Size):
+            return value
+        if isinstance(value, str):
+            return Size.named(value)
+        known = _integer_sizes.get(value)
+        if known is None:
+            known = Size({(): value})
+            if -64 <= value <= 4096:
+                _integer_sizes[value] = known
+        return known
+
+    @staticmethod
+    def named(name: str | Quotient) -> Size:
+        """The size called ``name``."""
+        return Size({((name, 1),): 1})
+
+    @property
+    def constant(self) -> int | None:
+        """The integer value, or None if a name occurs."""
+        if not self.terms:
+            return 0
+        if len(self.terms) == 1 and self.terms[0][0] == ():
+            return self.terms[0][1]
+        return None
+
+    def names(self) -> set[str]:
+        """All size names that occur."""
+        found: set[str] = set()
+        for monomial, _ in self.terms:
+            for atom, _power in monomial:
+                found |= atom.dividend.names() if isinstance(atom, Quotient) else {atom}
+        return found
+
+    def at(self, sizes: Mapping[str, int]) -> int:
+        """The integer value when each name has the value in ``sizes``."""
+        total = 0
+        for monomial, coefficient in self.terms:
+            for atom, power in monomial:
+                if isinstance(atom, Quotient):
+                    value = atom.dividend.at(sizes) // atom.divisor
+                else:
+                    value = sizes[atom]
+                coefficient *= value**power
+            total += coefficient
+        return total
+
+    def floor_divide(self, divisor: int) -> Size:
+        """The size ``self // divisor`` for a positive integer divisor."""
+        if all(c % divisor == 0 for _, c in self.terms):
+            return Size({m: c // divisor for m, c in self.terms})
+        return Size.named(Quotient(self, divisor))
+
+    def surely_nonnegative(self) -> bool:
+        """True if no coefficient is negative, so that the value is >= 0 at all sizes >= 0."""
+        return all(c >= 0 for _, c in self.terms)
+
+    def __add__(self, other: int | Size) -> Size:
+        other = Size.of(other)
+        terms = dict(self.terms)
+        for monomial, coefficient in other.terms:
+            terms[monomial] = terms.get(monomial, 0) + coefficient
+        return Size(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Size:
+        return Size({m: -c for m, c in self.terms})
+
+    def __sub__(self, other: int | Size) -> Size:
+        return self + (-Size.of(other))
+
+    def __rsub__(self, other: int | Size) -> Size:
+        return Size.of(other) - self
+
+    def __mul__(self, other: int | Size) -> Size:
+        other = Size.of(other)
+        terms: dict[Monomial, int] = {}
+        for (m1, c1), (m2, c2) in itertools.product(self.terms, other.terms):
+            powers: dict[str | Quotient, int] = dict(m1)
+            for atom, power in m2:
+                powers[atom] = powers.get(atom, 0) + power
+            monomial = tuple(sorted(powers.items(), key=repr))
+            terms[monomial] = terms.get(monomial, 0) + c1 * c2
+        return Size(terms)
+
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int):
+            return self.constant == other
+        return isinstance(other, Size) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        if not self.terms:
+            return "0"
+        text = ""
+        for monomial, coefficient in self.terms:
+            names = [f"{a}" if p == 1 else f"{a}**{p}" for a, p in monomial]
+            if abs(coefficient) != 1 or not names:
+                names.insert(0, str(abs(coefficient)))
+            sign = "-" if coefficient < 0 else "+"
+            piece = "*".join(names)
+            text = f"{text} {sign} {piece}" if text else ("-" if sign == "-" else "") + piece
+        return text
+
+
+_integer_sizes: dict[int, Size] = {}
+
+
+def shape_text(shape: Iterable[Size]) -> str:
+    """A shape as people write it: ``n×d``, or ``scalar``.
+
+    >>> shape_text([Size.of("n"), Size.of(3)])
+    'n×3'
+    """
+    sizes = list(shape)
+    if not sizes:
+        return "scalar"
+    return "×".join(str(s) if len(s.terms) <= 1 else f"({s})" for s in sizes)
+
+
+class Axis:
+    """An axis of a tensor. Equality is identity; the name is only a wish for printing.
+
+    Bound axes (of sums) are canonical: there is exactly one per size, nesting level and
+    position, so that expressions that differ in the names of bound indices are one object.
+    """
+
+    __slots__ = ("bound", "key", "level", "name", "size")
+    _counter = itertools.count(1)
+
+    def __init__(self, size: Size, name: str = "", *, level: int = -1, place: int = 0) -> None:
+        self.size = size
+        self.name = name
+        self.level = level
+        self.bound = level >= 0
+        self.key = (
+            stable_hash("bound", hash(size), level, place)
+            if self.bound
+            else next(Axis._counter)
+        )
+
+    def __repr__(self) -> str:
+        return self.name or (f"b{self.level}" if self.bound else f"a{self.key}")
+
+
+_bound_axes: dict[tuple[Size, int, int], Axis] = {}
+
+
+def bound_axis(size: Size, level: int, place: int = 0) -> Axis:
+    """The one bound axis of this size, nesting level and position."""
+    found = _bound_axes.get((size, level, place))
+    if found is None:
+        found = _bound_axes[size, level, place] = Axis(size, level=level, place=place)
+    return found
+
+
+class Floor:
+    """The index ``floor(index / divisor)``, as a reshape needs it."""
+
+    __slots__ = ("axes", "divisor", "index", "key")
+
+    def __init__(self, index: Index, divisor: Size) -> None:
+        self.index = index
+        self.divisor = divisor
+        self.axes = index.axes
+        self.key = stable_hash("floor", index.key, hash(divisor))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Floor)
+            and self.index == other.index
+            and self.divisor == other.divisor
+        )
+
+    def __hash__(self) -> int:
+        return self.key
+
+    def __repr__(self) -> str:
+        return f"floor(({self.index})/{self.divisor})"
+
+
+IndexAtom = Axis | Floor
+
+
+class Index:
+    """An affine combination of axes (and floors of such) with sizes as coefficients.
+
+    >>> i = Axis(Size.of("n"), "i")
+    >>> 2 * Index.of(i) + 1
+    2*i + 1
+    """
+
+    __slots__ = ("axes", "key", "offset", "terms")
+
+    def __init__(self, terms: Mapping[IndexAtom, Size], offset: Size) -> None:
+        kept = [(a, c) for a, c in terms.items() if c.terms]
+        kept.sort(key=lambda item: item[0].key)
+        self.terms: tuple[tuple[IndexAtom, Size], ...] = tuple(kept)
+        self.offset = offset
+        axes: set[Axis] = set()
+        for atom, _ in kept:
+            axes |= atom.axes if isinstance(atom, Floor) else {atom}
+        self.axes = frozenset(axes)
+        parts = [x for a, c in kept for x in (a.key, hash(c))]
+        self.key = stable_hash("index", hash(offset), *parts)
+
+    @staticmethod
+    def of(value: int | Size | Axis | Index) -> Index:
+        """An index from an integer, a size or an axis."""
+        if isinstance(value, Index):
+            return value
+        if isinstance(value, Axis):
+            return Index({value: Size.of(1)}, Size.of(0))
+        return Index({}, Size.of(value))
+
+    @property
+    def axis(self) -> Axis | None:
+        """The axis, if the index is just one axis."""
+        if len(self.terms) == 1 and not self.offset.terms:
+            atom, coefficient = self.terms[0]
+            if isinstance(atom, Axis) and coefficient == 1:
+                return atom
+        return None
+
+    @property
+    def value(self) -> Size | None:
+        """The size that the index always has, if it does not depend on an axis."""
+        return self.offset if not self.terms else None
+
+    def substitute(self, mapping: Mapping[Axis, Index]) -> Index:
+        """The index with axes replaced by indices."""
+        if not any(a in mapping for a in self.axes):
+            return self
+        total = Index.of(self.offset)
+        for atom, coefficient in self.terms:
+            if isinstance(atom, Floor):
+                part = floor_divide(atom.index.substitute(mapping), atom.divisor)
+            else:
+                part = mapping.get(atom) or Index.of(atom)
+            total = total + part * coefficient
+        return total
+
+    def bounds(self) -> tuple[Size, Size] | None:
+        """Sizes (least, greatest) between which the index lies, or None if that is not clear."""
+        low = high = self.offset
+        for atom, coefficient in self.terms:
+            if isinstance(atom, Floor):
+                return None
+            reach = coefficient * (atom.size - 1)
+            if coefficient.surely_nonnegative():
+                high = high + reach
+            elif (-coefficient).surely_nonnegative():
+                low = low + reach
+            else:
+                return None
+        return low, high
+
+    def surely_within(self, size: Size) -> bool:
+        """True if 0 <= index < size for all values of its axes, at all sizes >= 1."""
+        limits = self.bounds()
+        if limits is None:
+            return False
+        low, high = limits
+        return _nonnegative(low) and _nonnegative(size - 1 - high)
+
+    def __add__(self, other: int | Size | Axis | Index) -> Index:
+        other = Index.of(other)
+        terms = dict(self.terms)
+        for atom, coefficient in other.terms:
+            terms[atom] = terms.get(atom, Size.of(0)) + coefficient
+        return Index(terms, self.offset + other.offset)
+
+    def __mul__(self, factor: int | Size) -> Index:
+        factor = Size.of(factor)
+        return Index({a: c * factor for a, c in self.terms}, self.offset * factor)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Index:
+        return self * -1
+
+    def __sub__(self, other: int | Size | Axis | Index) -> Index:
+        return self + (-Index.of(other))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Index)
+            and self.terms == other.terms
+            and self.offset == other.offset
+        )
+
+    def __hash__(self) -> int:
+        return self.key
+
+    def __repr__(self) -> str:
+        text = ""
+        for atom, coefficient in self.terms:
+            piece = repr(atom) if coefficient == 1 else f"{coefficient}*{atom!r}"
+            text = f"{text} + {piece}" if text else piece
+        if self.offset.terms or not text:
+            text = f"{text} + {self.offset}" if text else str(self.offset)
+        return text
+
+
+def _nonnegative(size: Size) -> bool:
+    """True if the polynomial is >= 0 whenever all named sizes are >= 1."""
+    shifted = size
+    for name in size.names():
+        shifted = _shift_name(shifted, name)
+    return shifted.surely_nonnegative()
+
+
+def _shift_name(size: Size, name: str) -> Size:
+    total = Size.of(0)
+    for monomial, coefficient in size.terms:
+        part = Size.of(coefficient)
+        for atom, power in monomial:
+            base = Size.named(atom) + 1 if atom == name else Size.named(atom)
+            for _ in range(power):
+                part = part * base
+        total = total + part
+    return total
+
+
+def floor_divide(index: Index, divisor: Size) -> Index:
+    """``floor(index / divisor)``, with the multiples of the divisor taken out exactly."""
+    if divisor == 1:
+        return index
+    whole: dict[IndexAtom, Size] = {}
+    rest: dict[IndexAtom, Size] = {}
+    for atom, coefficient in index.terms:
+        quotient = divide_exactly(coefficient, divisor)
+        (rest if quotient is None else whole)[atom] = quotient or coefficient
+    offset_quotient = divide_exactly(index.offset, divisor)
+    offset_rest = index.offset if offset_quotient is None else Size.of(0)
+    remaining = Index(rest, offset_rest)
+    total = Index(whole, offset_quotient or Size.of(0))
+    if remaining.surely_within(divisor):
+        return total
+    return total + Index({Floor(remaining, divisor): Size.of(1)}, Size.of(0))
+
+
+def divide_exactly(size: Size, divisor: Size) -> Size | None:
+    """``size / divisor`` if the divisor is one monomial that divides every term, else None."""
+    if not size.terms:
+        return Size.of(0)
+    if len(divisor.terms) != 1:
+        return Size.of(1) if size == divisor else None
+    (lead, lead_coefficient) = divisor.terms[0]
+    powers = dict(lead)
+    terms: dict[Monomial, int] = {}
+    for monomial, coefficient in size.terms:
+        remaining = dict(monomial)
+        for atom, power in powers.items():
+            remaining[atom] = remaining.get(atom, 0) - power
+            if remaining[atom] < 0:
+                return None
+        if coefficient % lead_coefficient:
+            return None
+        key = tuple(sorted(((a, p) for a, p in remaining.items() if p), key=repr))
+        terms[key] = coefficient // lead_coefficient
+    return Size(terms)

@@ -1,0 +1,873 @@
+"""Building expressions: each function returns the node in its simplest safe form.
+
+What happens here is what can be done in time linear in the operands: constants fold, equal
+factors and terms merge, deltas are eliminated from sums, factors leave the sums they do not depend
+on, and facts of a symbol's domain apply (Σ softmax = 1). Products are not multiplied out, except
+where that frees a delta, so that what a person wrote factored stays factored;
+:mod:`backprove.notation.normal_form` multiplies out for proofs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from backprove.notation.axes import Axis, Index, Size, bound_axis, stable_hash
+from backprove.notation.expressions import (
+    ONE,
+    ZERO,
+    Add,
+    Array,
+    Bind,
+    Bracket,
+    Expr,
+    Fn,
+    Mul,
+    Named,
+    Num,
+    Ref,
+    Sum,
+    Tensor,
+    Test,
+    Where,
+)
+
+Number = int | Fraction
+PI = Named("constant", "pi")
+_MAX_EXPONENT = 10**6
+
+
+def num(value: Number) -> Num:
+    """An exact number."""
+    return Num(Fraction(value))
+
+
+def size_value(size: Size) -> Expr:
+    """The number of entries along an axis, as a value."""
+    terms = []
+    for monomial, coefficient in size.terms:
+        factors = [power(Named("size", str(atom)), Fraction(p)) for atom, p in monomial]
+        if any(not isinstance(atom, str) for atom, _ in monomial):
+            factors = [_opaque_size(size)]
+        terms.append(mul(num(coefficient), *factors))
+    return add(*terms)
+
+
+_opaque_sizes: dict[str, Size] = {}
+
+
+def _opaque_size(size: Size) -> Expr:
+    _opaque_sizes[str(size)] = size
+    return Named("size", str(size))
+
+
+def size_of_name(name: str) -> Size:
+    """The size that a ``Named("size", name)`` stands for."""
+    return _opaque_sizes.get(name) or Size.named(name)
+
+
+def ref(array: Array, *at: int | Size | Axis | Index) -> Expr:
+    """The entry of ``array`` at the given indices."""
+    indices = tuple(Index.of(i) for i in at)
+    if array.domain in ("symmetric", "spd") and len(indices) == 2:
+        indices = tuple(sorted(indices, key=lambda i: i.key))
+    return Ref(array, indices)
+
+
+def entire(array: Array, axes: Sequence[Axis] | None = None) -> Tensor:
+    """The array as a tensor over fresh axes (or the given ones)."""
+    axes = tuple(axes) if axes is not None else tuple(Axis(s) for s in array.shape)
+    return Tensor(axes, ref(array, *axes))
+
+
+def bracket(relation: str, index: Index) -> Expr:
+    """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
+    limits = index.bounds()
+    if relation == "==":
+        if index.terms and not (index.terms[0][1]).surely_nonnegative():
+            index = -index
+        if index.value is not None and index.value.constant is not None:
+            return ONE if index.value.constant == 0 else ZERO
+        if limits and (_positive(limits[0]) or _positive(-limits[1])):
+            return ZERO
+        return Bracket("==", index)
+    if index.value is not None and index.value.constant is not None:
+        return ONE if index.value.constant <= 0 else ZERO
+    if limits:
+        if _positive(limits[0]):
+            return ZERO
+        if _positive(1 - limits[1]):
+            return ONE
+    return Bracket("<=", index)
+
+
+def _positive(size: Size) -> bool:
+    from_one = size - 1
+    shifted = Index.of(from_one)
+    return shifted.surely_within(from_one + 1) if from_one.terms else True
+
+
+def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -> Expr:
+    """The Kronecker delta of two indices."""
+    return bracket("==", Index.of(first) - Index.of(second))
+
+
+def test(relation: str, value: Expr) -> Expr:
+    """The indicator of ``value > 0`` (or ``>= 0``, ``== 0``)."""
+    if isinstance(value, Num):
+        v = value.value
+        return ONE if (v > 0 if relation == ">" else v >= 0 if relation == ">=" else v == 0) else ZERO
+    if isinstance(value, Mul) and (value.coefficient > 0 or relation == "=="):
+        value = mul(num(1 / value.coefficient), value)
+    return Test(relation, value)
+
+
+def neg(value: Expr) -> Expr:
+    """``-value``."""
+    return mul(num(-1), value)
+
+
+def sub(first: Expr, second: Expr) -> Expr:
+    """``first - second``."""
+    return add(first, neg(second))
+
+
+def divide(first: Expr, second: Expr) -> Expr:
+    """``first / second``."""
+    return mul(first, power(second, Fraction(-1)))
+
+
+def split_coefficient(expr: Expr) -> tuple[Fraction, Expr]:
+    """The numeric factor of an expression, and the rest."""
+    if isinstance(expr, Num):
+        return expr.value, ONE
+    if isinstance(expr, Mul) and expr.coefficient != 1:
+        return expr.coefficient, _product(Fraction(1), expr.factors)
+    return Fraction(1), expr
+
+
+def _product(coefficient: Fraction, factors: tuple[tuple[Expr, Fraction], ...]) -> Expr:
+    if coefficient == 0:
+        return ZERO
+    if not factors:
+        return Num(coefficient)
+    if coefficient == 1 and len(factors) == 1 and factors[0][1] == 1:
+        return factors[0][0]
+    return Mul(coefficient, factors)
+
+
+def add(*summands: Expr) -> Expr:
+    """The sum of the given expressions."""
+    constant = Fraction(0)
+    terms: dict[Expr, Fraction] = {}
+    for summand in summands:
+        if isinstance(summand, Add):
+            constant += summand.constant
+            for term, coefficient in summand.terms:
+                terms[term] = terms.get(term, Fraction(0)) + coefficient
+            continue
+        coefficient, term = split_coefficient(summand)
+        if isinstance(term, Add):
+            constant += coefficient * term.constant
+            for inner, inner_coefficient in term.terms:
+                terms[inner] = terms.get(inner, Fraction(0)) + coefficient * inner_coefficient
+        elif term is ONE:
+            constant += coefficient
+        else:
+            terms[term] = terms.get(term, Fraction(0)) + coefficient
+    kept = sorted(((t, c) for t, c in terms.items() if c), key=lambda item: item[0].key)
+    if not kept:
+        return Num(constant)
+    if len(kept) == 1 and constant == 0:
+        return mul(Num(kept[0][1]), kept[0][0])
+    return Add(constant, tuple(kept))
+
+
+def mul(*factors: Expr) -> Expr:
+    """The product of the given expressions."""
+    coefficient = Fraction(1)
+    powers: dict[Expr, Fraction] = {}
+    for factor in factors:
+        if isinstance(factor, Num):
+            coefficient *= factor.value
+        elif isinstance(factor, Mul):
+            coefficient *= factor.coefficient
+            for base, exponent in factor.factors:
+                powers[base] = powers.get(base, Fraction(0)) + exponent
+        else:
+            powers[factor] = powers.get(factor, Fraction(0)) + 1
+    if coefficient == 0:
+        return ZERO
+    powers, extra, changed = _tidy_powers(powers)
+    if changed:
+        return mul(Num(coefficient), *extra, *(power(b, e) for b, e in powers.items()))
+    replaced = _apply_deltas(powers)
+    if replaced is not None:
+        return mul(Num(coefficient), *replaced)
+    ordered = tuple(sorted(powers.items(), key=lambda item: item[0].key))
+    return _product(coefficient, ordered)
+
+
+def _tidy_powers(
+    powers: dict[Expr, Fraction],
+) -> tuple[dict[Expr, Fraction], list[Expr], bool]:
+    """Drop zero exponents, make indicators idempotent, apply facts about squares of symbols."""
+    kept: dict[Expr, Fraction] = {}
+    extra: list[Expr] = []
+    changed = False
+    exps: list[Expr] = []
+    for base, exponent in powers.items():
+        if exponent == 0:
+            continue
+        if isinstance(base, (Bracket, Test)) and exponent > 0:
+            exponent = Fraction(1)
+        if exponent != 1:
+            whole = power(base, exponent)
+            if not (isinstance(whole, Mul) and whole.factors == ((base, exponent),)):
+                extra.append(whole)
+                changed = True
+                continue
+        if isinstance(base, Fn) and base.name == "exp":
+            exps.append(base)
+        kept[base] = exponent
+    if len(exps) > 1 or any(kept[e] != 1 for e in exps):
+        argument = add(*(mul(Num(kept[e]), e.args[0]) for e in exps if isinstance(e, Fn)))
+        for e in exps:
+            del kept[e]
+        extra.append(fn("exp", argument))
+        changed = True
+    return kept, extra, changed
+
+
+def _apply_deltas(powers: dict[Expr, Fraction]) -> list[Expr] | None:
+    """Use every delta between free axes to write the other factors in one axis alone."""
+    for base, exponent in powers.items():
+        if not (isinstance(base, Bracket) and base.relation == "==" and exponent == 1):
+            continue
+        solution = _solve_newest(base.index)
+        if solution is None:
+            continue
+        axis, index = solution
+        if any(axis in other.axes for other in powers if other is not base):
+            mapping = {axis: index}
+            return [base] + [
+                power(substitute(other, mapping), e)
+                for other, e in powers.items()
+                if other is not base
+            ]
+    return None
+
+
+def _solve_newest(index: Index) -> tuple[Axis, Index] | None:
+    """The newest axis that ``index == 0`` determines, with its value."""
+    candidates = [
+        a
+        for a, c in index.terms
+        if isinstance(a, Axis) and c.constant in (1, -1) and not _inside_floor(a, index)
+    ]
+    if not candidates:
+        return None
+    axis = max(candidates, key=lambda a: (not a.bound, a.key))
+    return axis, solve(index, axis)
+
+
+def _inside_floor(axis: Axis, index: Index) -> bool:
+    return any(not isinstance(atom, Axis) and axis in atom.axes for atom, _ in index.terms)
+
+
+def solve(index: Index, axis: Axis) -> Index:
+    """The value of ``axis`` for which ``index`` is 0; its coefficient must be 1 or -1."""
+    coefficient = dict(index.terms)[axis]
+    rest = index - Index({axis: coefficient}, Size.of(0))
+    return -rest if coefficient.constant == 1 else rest
+
+
+def power(base: Expr, exponent: Number) -> Expr:
+    """``base ** exponent`` for a rational exponent.
+
+    Integer powers distribute over products; other powers do not, because ``(x**2)**(1/2)`` is
+    ``abs(x)`` and not ``x``.
+    """
+    exponent = Fraction(exponent)
+    if exponent == 1:
+        return base
+    if exponent == 0:
+        return ONE
+    if isinstance(base, Num):
+        return _power_of_number(base.value, exponent)
+    if isinstance(base, Mul):
+        return _power_of_product(base, exponent)
+    if isinstance(base, (Bracket, Test)) and exponent > 0:
+        return base
+    if isinstance(base, Ref) and exponent.denominator == 1 and exponent > 0:
+        if base.array.domain in ("binary", "onehot"):
+            return base
+        if base.array.domain == "pm1":
+            return base if exponent % 2 else ONE
+    if isinstance(base, Fn) and base.name == "exp":
+        return fn("exp", mul(Num(exponent), base.args[0]))
+    if isinstance(base, Fn) and base.name == "abs" and exponent.denominator == 1:
+        if exponent % 2 == 0:
+            return power(base.args[0], exponent)
+    return Mul(Fraction(1), ((base, exponent),))
+
+
+def _power_of_number(value: Fraction, exponent: Fraction) -> Expr:
+    if value == 0:
+        return ZERO if exponent > 0 else Mul(Fraction(1), ((ZERO, exponent),))
+    if exponent.denominator == 1 and abs(exponent) <= _MAX_EXPONENT:
+        bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+        if bits * abs(int(exponent)) <= 4096:
+            return Num(value ** int(exponent))
+    if exponent.denominator == 2 and value > 0 and abs(exponent) <= 64:
+        top, bottom = _exact_root(value.numerator), _exact_root(value.denominator)
+        if top is not None and bottom is not None:
+            return Num(Fraction(top, bottom) ** int(exponent * 2))
+    return Mul(Fraction(1), ((Num(value), exponent),))
+
+
+def _exact_root(value: int) -> int | None:
+    root = math.isqrt(value)
+    return root if root * root == value else None
+
+
+def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
+    if exponent.denominator == 1:
+        parts = [power(b, e * exponent) for b, e in base.factors]
+        return mul(_power_of_number(base.coefficient, exponent), *parts)
+    if base.coefficient > 0 and base.coefficient != 1:
+        rest = _product(Fraction(1), base.factors)
+        return mul(_power_of_number(base.coefficient, exponent), power(rest, exponent))
+    positive = [(b, e) for b, e in base.factors if surely_positive(b)]
+    if positive and base.coefficient == 1:
+        rest = [(b, e) for b, e in base.factors if not surely_positive(b)]
+        parts = [power(b, e * exponent) for b, e in positive]
+        return mul(*parts, *([power(_product(Fraction(1), tuple(rest)), exponent)] if rest else []))
+    if len(base.factors) == 1 and base.coefficient == 1:
+        inner, inner_exponent = base.factors[0]
+        if inner_exponent.denominator % 2 == 0 or inner_exponent.numerator % 2:
+            return power(inner, inner_exponent * exponent)
+        if (inner_exponent * exponent).denominator == 1 and (inner_exponent * exponent) % 2 == 0:
+            return power(inner, inner_exponent * exponent)
+        absolute = fn("abs", inner)
+        return Mul(Fraction(1), ((absolute, inner_exponent * exponent),)) if (
+            inner_exponent * exponent != 1
+        ) else absolute
+    return Mul(Fraction(1), ((base, exponent),))
+
+
+def surely_positive(expr: Expr) -> bool:
+    """True if the value is > 0 everywhere in the domain, by its form alone."""
+    match expr:
+        case Num():
+            return expr.value > 0
+        case Named():
+            return True
+        case Ref():
+            return expr.array.domain in ("positive", "prob")
+        case Fn(name="exp" | "sigmoid" | "softplus" | "cosh"):
+            return True
+        case Bind(kind="softmax"):
+            return True
+        case Bind(kind="det"):
+            return isinstance(expr.body, Ref) and expr.body.array.domain == "spd"
+        case Mul():
+            return expr.coefficient > 0 and all(surely_positive(b) for b, _ in expr.factors)
+        case Add():
+            return expr.constant >= 0 and all(c > 0 and surely_positive(t) for t, c in expr.terms)
+        case Sum():
+            return surely_positive(expr.body)
+    return False
+
+
+def fn(name: str, *args: Expr) -> Expr:
+    """An elementwise function of the table, folded where the value is exact."""
+    (first, *rest) = args
+    if name == "pow":
+        return power(first, rest[0].value) if isinstance(rest[0], Num) else _general_power(*args)
+    if name == "sqrt":
+        return power(first, Fraction(1, 2))
+    if name == "square":
+        return power(first, 2)
+    if first is ZERO and not rest:
+        value = _AT_ZERO.get(name)
+        if value is not None:
+            return num(value)
+    if name == "exp" and isinstance(first, Fn) and first.name == "log":
+        return first.args[0]
+    if name == "log":
+        if first is ONE:
+            return ZERO
+        if isinstance(first, Fn) and first.name == "exp":
+            return first.args[0]
+    if name in ("abs", "relu") and surely_positive(first):
+        return first
+    if name == "abs" and isinstance(first, Num):
+        return Num(abs(first.value))
+    return Fn(name, args)
+
+
+_AT_ZERO: Mapping[str, Number] = {
+    "exp": 1,
+    "log1p": 0,
+    "expm1": 0,
+    "sin": 0,
+    "cos": 1,
+    "tan": 0,
+    "tanh": 0,
+    "sinh": 0,
+    "cosh": 1,
+    "arctan": 0,
+    "abs": 0,
+    "sign": 0,
+    "sigmoid": Fraction(1, 2),
+    "relu": 0,
+    "leaky_relu": 0,
+    "elu": 0,
+    "gelu": 0,
+    "silu": 0,
+    "erf": 0,
+}
+
+
+def _general_power(base: Expr, exponent: Expr) -> Expr:
+    if base is ONE:
+        return ONE
+    return Fn("pow", (base, exponent))
+
+
+def where(condition: Expr, yes: Expr, no: Expr) -> Expr:
+    """``yes`` where the condition is not 0, else ``no``."""
+    if isinstance(condition, Num):
+        return yes if condition.value else no
+    return yes if yes is no else Where(condition, yes, no)
+
+
+def bind(kind: str, axes: Sequence[Axis], body: Expr, at: Sequence[int | Size | Axis | Index]) -> Expr:
+    """A function of the whole slice ``body`` over ``axes``, at the entry ``at``."""
+    indices = tuple(Index.of(i) for i in at)
+    if kind == "inv":
+        if isinstance(body, Ref) and body.array.domain == "spd":
+            indices = tuple(sorted(indices, key=lambda i: i.key))
+    if kind in ("softmax", "max", "min", "argmax") and not any(a in body.axes for a in axes):
+        if kind in ("max", "min"):
+            return body
+        count = mul(*(size_value(a.size) for a in axes))
+        return power(count, -1)
+    level = body.level + 1
+    mapping = {a: Index.of(bound_axis(a.size, level, p)) for p, a in enumerate(axes)}
+    closed = substitute(body, mapping)
+    bound = tuple(bound_axis(a.size, level, p) for p, a in enumerate(axes))
+    return Bind(kind, bound, closed, indices)
+
+
+def opened(expr: Sum | Bind) -> tuple[tuple[Axis, ...], Expr]:
+    """Fresh axes in place of the bound ones, and the body over them."""
+    fresh = tuple(Axis(a.size, a.name) for a in expr.bound)
+    mapping = {b: Index.of(f) for b, f in zip(expr.bound, fresh, strict=True)}
+    return fresh, substitute(expr.body, mapping)
+
+
+def substitute(expr: Expr, mapping: Mapping[Axis, Index]) -> Expr:
+    """The expression with free axes replaced by indices; bound axes are never captured."""
+    return _substitute(expr, mapping, {})
+
+
+def _substitute(expr: Expr, mapping: Mapping[Axis, Index], memo: dict[Expr, Expr]) -> Expr:
+    if expr.axes.isdisjoint(mapping):
+        return expr
+    known = memo.get(expr)
+    if known is None:
+        if isinstance(expr, (Sum, Bind)):
+            fresh = tuple(Axis(a.size, a.name) for a in expr.bound)
+            inner = {a: i for a, i in mapping.items() if a in expr.axes}
+            inner.update({b: Index.of(f) for b, f in zip(expr.bound, fresh, strict=True)})
+            body = _substitute(expr.body, inner, {})
+            if isinstance(expr, Sum):
+                known = total(fresh, body)
+            else:
+                known = bind(expr.kind, fresh, body, [i.substitute(mapping) for i in expr.at])
+        else:
+            known = rebuild(
+                expr,
+                lambda child: _substitute(child, mapping, memo),
+                lambda index: index.substitute(mapping),
+            )
+        memo[expr] = known
+    return known
+
+
+def rebuild(expr: Expr, child, index) -> Expr:  # type: ignore[no-untyped-def]
+    """A node that binds nothing, built again from changed children and indices."""
+    match expr:
+        case Ref():
+            return ref(expr.array, *(index(i) for i in expr.at))
+        case Bracket():
+            return bracket(expr.relation, index(expr.index))
+        case Test():
+            return test(expr.relation, child(expr.value))
+        case Mul():
+            return mul(Num(expr.coefficient), *(power(child(b), e) for b, e in expr.factors))
+        case Add():
+            return add(Num(expr.constant), *(mul(Num(c), child(t)) for t, c in expr.terms))
+        case Fn():
+            return fn(expr.name, *(child(a) for a in expr.args))
+        case Where():
+            return where(child(expr.condition), child(expr.yes), child(expr.no))
+    return expr
+
+
+def total(axes: Iterable[Axis], body: Expr) -> Expr:
+    """The sum of ``body`` over ``axes``, with deltas eliminated and constants taken out."""
+    remaining = list(axes)
+    outside: list[Expr] = []
+    while True:
+        idle = [a for a in remaining if a not in body.axes]
+        if idle:
+            outside.extend(size_value(a.size) for a in idle)
+            remaining = [a for a in remaining if a in body.axes]
+        if not remaining:
+            return mul(*outside, body)
+        single = [a for a in remaining if a.size == 1]
+        if single:
+            body = substitute(body, {a: Index.of(0) for a in single})
+            remaining = [a for a in remaining if a.size != 1]
+            continue
+        if isinstance(body, Add):
+            if _must_split(body, remaining):
+                parts = [mul(Num(c), total(remaining, t)) for t, c in body.terms]
+                constant = total(remaining, Num(body.constant))
+                return mul(*outside, add(constant, *parts))
+            break
+        factors = _factors(body)
+        step = _eliminate_delta(remaining, factors)
+        if step is not None:
+            remaining, body = step
+            continue
+        free = [f for f in factors if f.axes.isdisjoint(remaining)]
+        if free:
+            outside.extend(free)
+            body = mul(*(f for f in factors if not f.axes.isdisjoint(remaining)))
+            continue
+        merged = _merge_inner_sums(remaining, factors)
+        if merged is not None:
+            remaining, body = merged
+            continue
+        spread = _spread(remaining, factors)
+        if spread is not None:
+            body = spread
+            continue
+        break
+    return mul(*outside, *_components(remaining, body))
+
+
+def _factors(body: Expr) -> list[Expr]:
+    if isinstance(body, Mul):
+        parts: list[Expr] = [] if body.coefficient == 1 else [Num(body.coefficient)]
+        return parts + [power(b, e) for b, e in body.factors]
+    return [body]
+
+
+def _must_split(body: Add, axes: Sequence[Axis]) -> bool:
+    if body.constant and len(body.terms) == 0:
+        return True
+    return any(
+        _has_delta(t, axes) or any(a not in t.axes for a in axes) and _is_light(t)
+        for t, _ in body.terms
+    )
+
+
+def _is_light(term: Expr) -> bool:
+    return isinstance(term, (Bracket, Num))
+
+
+def _has_delta(term: Expr, axes: Sequence[Axis]) -> bool:
+    parts = [b for b, e in term.factors if e == 1] if isinstance(term, Mul) else [term]
+    for part in parts:
+        if isinstance(part, Bracket) and part.relation == "==":
+            if any(_solvable(part.index, a) for a in axes):
+                return True
+        elif isinstance(part, Add) and any(_has_delta(t, axes) for t, _ in part.terms):
+            return True
+    return False
+
+
+def _solvable(index: Index, axis: Axis) -> bool:
+    coefficient = dict(index.terms).get(axis)
+    return (
+        coefficient is not None
+        and coefficient.constant in (1, -1)
+        and not _inside_floor(axis, index)
+    )
+
+
+def _eliminate_delta(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis], Expr] | None:
+    for factor in factors:
+        if not (isinstance(factor, Bracket) and factor.relation == "=="):
+            continue
+        for axis in axes:
+            if not _solvable(factor.index, axis):
+                continue
+            value = solve(factor.index, axis)
+            others = [substitute(f, {axis: value}) for f in factors if f is not factor]
+            guards = [] if value.surely_within(axis.size) else range_guards(value, axis.size)
+            return [a for a in axes if a is not axis], mul(*guards, *others)
+    return None
+
+
+def range_guards(index: Index, size: Size) -> list[Expr]:
+    """Indicators of ``0 <= index`` and ``index < size``."""
+    return [bracket("<=", -index), bracket("<=", index - size + 1)]
+
+
+def _merge_inner_sums(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis], Expr] | None:
+    for position, factor in enumerate(factors):
+        if isinstance(factor, Sum) and not factor.axes.isdisjoint(axes):
+            fresh, inner = opened(factor)
+            if isinstance(inner, Add):
+                continue
+            others = factors[:position] + factors[position + 1 :]
+            return axes + list(fresh), mul(inner, *others)
+    return None
+
+
+def _spread(axes: list[Axis], factors: list[Expr]) -> Expr | None:
+    """Multiply out the one factor that holds a delta on a summed axis."""
+    for position, factor in enumerate(factors):
+        if isinstance(factor, Add) and any(_has_delta(t, axes) for t, _ in factor.terms):
+            others = factors[:position] + factors[position + 1 :]
+            parts = [mul(Num(c), t, *others) for t, c in factor.terms]
+            return add(mul(Num(factor.constant), *others), *parts)
+    return None
+
+
+def _components(axes: list[Axis], body: Expr) -> list[Expr]:
+    """Independent sums: one for each group of factors that share summed axes."""
+    if not isinstance(body, Mul):
+        return [_close(axes, body)]
+    groups: list[tuple[set[Axis], list[Expr]]] = []
+    for factor in _factors(body):
+        own = set(factor.axes).intersection(axes)
+        members = [factor]
+        apart = []
+        for group_axes, group in groups:
+            if group_axes & own:
+                own |= group_axes
+                members = group + members
+            else:
+                apart.append((group_axes, group))
+        groups = [*apart, (own, members)]
+    if len(groups) == 1:
+        return [_close(axes, body)]
+    return [
+        total([a for a in axes if a in own], mul(*members)) if own else mul(*members)
+        for own, members in groups
+    ]
+
+
+def _close(axes: list[Axis], body: Expr) -> Expr:
+    known = _known_sum(axes, body)
+    if known is not None:
+        return known
+    ordered = canonical_order(axes, body)
+    level = body.level + 1
+    mapping = {a: bound_axis(a.size, level, p) for p, a in enumerate(ordered)}
+    closed = substitute(body, {a: Index.of(b) for a, b in mapping.items()})
+    return Sum(tuple(mapping[a] for a in ordered), closed)
+
+
+def _known_sum(axes: list[Axis], body: Expr) -> Expr | None:
+    """Sums whose value is a fact: softmax, probabilities, one-hot rows, a matrix by its inverse."""
+    if len(axes) == 1:
+        (axis,) = axes
+        if isinstance(body, Bind) and body.kind in ("softmax", "argmax"):
+            if [i.axis for i in body.at] == [axis] and axis not in body.body.axes:
+                return ONE
+        if isinstance(body, Ref) and body.array.domain in ("prob", "onehot") and body.at:
+            alone = all(axis not in i.axes for i in body.at[:-1])
+            if body.at[-1].axis is axis and alone and axis.size == body.array.shape[-1]:
+                return ONE
+        if isinstance(body, Mul) and body.coefficient == 1 and len(body.factors) == 2:
+            return _inverse_times_matrix(axis, [power(b, e) for b, e in body.factors])
+    return None
+
+
+def _inverse_times_matrix(axis: Axis, factors: list[Expr]) -> Expr | None:
+    for first, second in (factors, factors[::-1]):
+        if not (isinstance(first, Bind) and first.kind == "inv" and isinstance(second, Ref)):
+            continue
+        if not isinstance(first.body, Ref) or first.body.array is not second.array:
+            continue
+        rows, columns = first.bound
+        pattern = first.body.at
+        for summed, other in ((1, 0), (0, 1)):
+            if first.at[summed].axis is not axis or axis in first.at[other].axes:
+                continue
+            matched = (columns, rows) if summed == 0 else (rows, columns)
+            found = _match_matrix(pattern, second.at, matched, axis)
+            if found is not None:
+                return delta(first.at[other], found)
+    return None
+
+
+def _match_matrix(
+    pattern: tuple[Index, ...], at: tuple[Index, ...], bound: tuple[Axis, Axis], axis: Axis
+) -> Index | None:
+    """The free index ``e`` with ``pattern[bound := (axis, e)] == at``, if there is one."""
+    result: Index | None = None
+    for expected, given in zip(pattern, at, strict=True):
+        if expected.axis is bound[0]:
+            if given.axis is not axis:
+                return None
+        elif expected.axis is bound[1]:
+            result = given
+        elif expected != given:
+            return None
+    return result
+
+
+def canonical_order(axes: Sequence[Axis], body: Expr) -> list[Axis]:
+    """Bound axes in an order that depends on the structure alone, not on their names."""
+    axes = list(axes)
+    if len(axes) == 1:
+        return axes
+    colours = {a: stable_hash("size", hash(a.size)) for a in axes}
+    colours = _refine(axes, body, colours)
+    return _break_ties(axes, body, colours, budget=[48])
+
+
+def _refine(axes: list[Axis], body: Expr, colours: dict[Axis, int]) -> dict[Axis, int]:
+    for _ in range(len(axes)):
+        new = {
+            a: stable_hash(colours[a], _coloured(body, {**colours, a: -1 - colours[a]}, {}))
+            for a in axes
+        }
+        stable = len(set(new.values())) == len(set(colours.values()))
+        colours = new
+        if stable:
+            break
+    return colours
+
+
+def _break_ties(
+    axes: list[Axis], body: Expr, colours: dict[Axis, int], budget: list[int]
+) -> list[Axis]:
+    by_colour: dict[int, list[Axis]] = {}
+    for a in axes:
+        by_colour.setdefault(colours[a], []).append(a)
+    tied = [group for _, group in sorted(by_colour.items()) if len(group) > 1]
+    if not tied:
+        return sorted(axes, key=lambda a: colours[a])
+    best: tuple[int, list[Axis]] | None = None
+    for chosen in tied[0]:
+        if budget[0] <= 0 and best is not None:
+            break
+        budget[0] -= 1
+        marked = _refine(axes, body, {**colours, chosen: stable_hash("first", colours[chosen])})
+        order = _break_ties(axes, body, marked, budget)
+        rank = _coloured(body, {a: p + 1 for p, a in enumerate(order)}, {})
+        if best is None or rank < best[0]:
+            best = (rank, order)
+    assert best is not None
+    return best[1]
+
+
+def _coloured(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) -> int:
+    """A structural hash in which the given axes count by their colour only."""
+    if expr.axes.isdisjoint(colours):
+        return expr.key
+    known = memo.get(expr)
+    if known is not None:
+        return known
+    match expr:
+        case Ref():
+            parts = [_coloured_index(i, colours) for i in expr.at]
+            if expr.array.domain in ("symmetric", "spd"):
+                parts.sort()
+            known = stable_hash("ref", expr.array.key, *parts)
+        case Bracket():
+            known = stable_hash("bracket", expr.relation, _coloured_index(expr.index, colours))
+        case Test():
+            known = stable_hash("test", expr.relation, _coloured(expr.value, colours, memo))
+        case Mul():
+            parts = [
+                stable_hash(_coloured(b, colours, memo), e.numerator, e.denominator)
+                for b, e in expr.factors
+            ]
+            lead = (expr.coefficient.numerator, expr.coefficient.denominator)
+            known = stable_hash("mul", *lead, *sorted(parts))
+        case Add():
+            parts = [
+                stable_hash(_coloured(t, colours, memo), c.numerator, c.denominator)
+                for t, c in expr.terms
+            ]
+            lead = (expr.constant.numerator, expr.constant.denominator)
+            known = stable_hash("add", *lead, *sorted(parts))
+        case Sum():
+            # Inner bound axes take part by their own keys; ties among them are left to chance.
+            known = stable_hash(
+                "sum", _coloured_binder(expr, colours), *sorted(a.key for a in expr.bound)
+            )
+        case Bind():
+            parts = [_coloured_index(i, colours) for i in expr.at]
+            if expr.kind == "inv" and isinstance(expr.body, Ref) and expr.body.array.domain == "spd":
+                parts.sort()
+            known = stable_hash("bind", expr.kind, _coloured_binder(expr, colours), *parts)
+        case _:
+            parts = [_coloured(c, colours, memo) for c in expr.children()]
+            known = stable_hash(type(expr).__name__, getattr(expr, "name", ""), *parts)
+    memo[expr] = known
+    return known
+
+
+def _coloured_binder(expr: Sum | Bind, colours: Mapping[Axis, int]) -> int:
+    return _coloured(expr.body, colours, {})
+
+
+def _coloured_index(index: Index, colours: Mapping[Axis, int]) -> int:
+    if index.axes.isdisjoint(colours):
+        return index.key
+    parts = []
+    for atom, coefficient in index.terms:
+        if isinstance(atom, Axis):
+            colour = stable_hash("colour", colours[atom]) if atom in colours else atom.key
+        else:
+            colour = stable_hash(
+                "floor", _coloured_index(atom.index, colours), hash(atom.divisor)
+            )
+        parts.append(stable_hash(colour, hash(coefficient)))
+    return stable_hash("index", hash(index.offset), *sorted(parts))
+
+
+def inline(expr: Expr, definitions: Mapping[Array, Tensor]) -> Expr:
+    """The expression with named intermediate tensors replaced by what defines them."""
+    return _inline(expr, definitions, {})
+
+
+def _inline(expr: Expr, definitions: Mapping[Array, Tensor], memo: dict[Expr, Expr]) -> Expr:
+    known = memo.get(expr)
+    if known is not None:
+        return known
+    if isinstance(expr, Ref):
+        tensor = definitions.get(expr.array)
+        if tensor is None:
+            known = expr
+        else:
+            mapping = dict(zip(tensor.axes, expr.at, strict=True))
+            known = substitute(tensor.body, mapping)
+            if known is not expr:
+                known = _inline(known, definitions, memo)
+    elif isinstance(expr, (Sum, Bind)):
+        fresh, body = opened(expr)
+        changed = _inline(body, definitions, memo)
+        if changed is body:
+            known = expr
+        elif isinstance(expr, Sum):
+            known = total(fresh, changed)
+        else:
+            known = bind(expr.kind, fresh, changed, expr.at)
+    else:
+        known = rebuild(expr, lambda c: _inline(c, definitions, memo), lambda i: i)
+    memo[expr] = known
+    return known
