@@ -40,7 +40,7 @@ SMOOTH = (
         aliases=("log_sigmoid",),
         value=values.logsigmoid,
         formula="-log(1 + exp(-x))",
-        derivative="1 - sigmoid(x)",
+        derivative="sigmoid(-x)",
         second_derivative="-sigmoid(x)*(1 - sigmoid(x))",
         latex=r"\ln \sigma\left({0}\right)",
         formula_latex=r"-\ln\left(1 + e^{-x}\right)",
@@ -301,25 +301,25 @@ def elu(alpha: float = 1.0) -> FunctionRecord:
     ((), 2.0, 2.0)
     """
     alpha = _finite("elu", "alpha", alpha)
-    factor = "" if alpha == 1 else f"{_exact(alpha)}*"
+    plain = alpha == 1
+    factor = "" if plain else f"{_exact(alpha)}*"
+    below = "exp(x) - 1" if plain else f"{factor}(exp(x) - 1)"
+    below_latex = "e^{x} - 1" if plain else rf"{alpha:.6g} \left(e^{{x}} - 1\right)"
     kink = Kink(
         0.0, alpha, alpha, 1.0, "The slope of the left side is taken, as in PyTorch and JAX."
     )
-    typeset = "" if alpha == 1 else f"{alpha:.6g} "
     return FunctionRecord(
         name="elu",
         value=lambda x: values.elu(x, alpha=alpha),
-        formula=f"where(x > 0, x, {factor}(exp(x) - 1))",
+        formula=f"where(x > 0, x, {below})",
         derivative=f"where(x > 0, 1, {factor}exp(minimum(x, 0)))",
         second_derivative=f"where(x > 0, 0, {factor}exp(minimum(x, 0)))",
         latex=r"\operatorname{{ELU}}\left({0}\right)",
-        formula_latex=r"\begin{cases} x & x > 0 \\ "
-        + typeset
-        + r"\left(e^{x} - 1\right) & x \le 0 \end{cases}",
+        formula_latex=rf"\begin{{cases}} x & x > 0 \\ {below_latex} & x \le 0 \end{{cases}}",
         source="Clevert, Unterthiner, Hochreiter, arXiv:1511.07289, eq. 15",
         parameters={"alpha": alpha},
         range=Interval(-alpha, inf) if alpha > 0 else _FROM_ZERO,
-        kinks=() if alpha == 1 else (kink,),
+        kinks=() if plain else (kink,),
         asymptotes=(Asymptote(-inf, 0.0, -alpha), Asymptote(inf, 1.0, 0.0)),
         monotone="increasing" if alpha >= 0 else "neither",
         strict=alpha > 0,

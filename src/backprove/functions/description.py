@@ -28,6 +28,8 @@ class FunctionDescription(Result):
         record = self.record
         given = ", ".join(f"{name} = {value:g}" for name, value in record.parameters.items())
         blocks: list[Block] = [Heading(record.name + (f" with {given}" if given else ""))]
+        if record.words:
+            blocks.append(Text(f"`{record.name}` is {record.words}."))
         blocks.extend(_formulas(record))
         blocks.append(Table(("property", "value"), _facts(record)))
         if record.kinks:
@@ -119,9 +121,12 @@ def _formulas(record: FunctionRecord) -> list[Formula]:
     arguments = _ARGUMENTS[: record.arity]
     call = f"{record.name}({', '.join(arguments)})"
     symbol = record.typeset(*arguments)
-    formulas = [
-        Formula(f"{symbol} = {record.formula_latex}", f"{call} = {record.formula}", "definition")
-    ]
+    definition = record.words or record.formula
+    formulas = []
+    if record.formula_latex != symbol:
+        formulas.append(
+            Formula(f"{symbol} = {record.formula_latex}", f"{call} = {definition}", "definition")
+        )
     for argument, text in zip(arguments, record.derivatives, strict=True):
         formulas.append(
             Formula(

@@ -39,8 +39,7 @@ class Interval:
     low_closed: bool = False
     high_closed: bool = False
 
-    def __contains__(self, value: object) -> bool:
-        number = float(value)  # type: ignore[arg-type]
+    def __contains__(self, number: Any) -> bool:
         above = number > self.low or (self.low_closed and number == self.low)
         below = number < self.high or (self.high_closed and number == self.high)
         return above and below
@@ -151,6 +150,7 @@ class FunctionRecord:
         lipschitz: the smallest Lipschitz constant on the domain (two arguments: with respect to
             the largest absolute difference), or None if there is none.
         symmetry: ``odd``, ``even`` or ``none``.
+        words: what the function is, for functions that no formula of the language defines.
     """
 
     name: str
@@ -173,6 +173,7 @@ class FunctionRecord:
     strict: bool = False
     lipschitz: float | None = None
     symmetry: Symmetry = "none"
+    words: str = ""
 
     @property
     def derivatives(self) -> tuple[str, ...]:
@@ -197,10 +198,12 @@ class FunctionRecord:
         >>> print(lookup("log").typeset("x"), lookup("log").typeset("x + 1"))
         \ln x \ln\left(x + 1\right)
         """
-        bare = self.latex.endswith(" {0}")
-        if bare and not _ATOM.fullmatch(arguments[0]):
-            return self.latex.removesuffix(" {0}") + rf"\left({arguments[0]}\right)"
-        return self.latex.format(*arguments)
+        template = self.latex
+        if _ATOM.fullmatch(arguments[0]):
+            template = template.replace(r"\left({0}\right)^", "{0}^")
+        elif template.endswith(" {0}"):
+            template = template.removesuffix(" {0}") + r"\left({0}\right)"
+        return template.format(*arguments)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-ready data; infinite numbers are texts."""
@@ -239,6 +242,7 @@ class FunctionRecord:
             "strict": self.strict,
             "lipschitz": self.lipschitz,
             "symmetry": self.symmetry,
+            "words": self.words,
             "source": self.source,
         }
 

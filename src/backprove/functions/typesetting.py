@@ -43,6 +43,8 @@ def _typeset(node: ast.expr) -> tuple[str, int]:
             return f"{value:.6g}" if isinstance(value, float) else str(value), _WHOLE
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return f"-{_within(operand, _PRODUCT)}", _SUM
+        case ast.BinOp(op=ast.Mult() | ast.Div()) if unsigned := _without_sign(node):
+            return f"-{_within(unsigned, _PRODUCT)}", _SUM
         case ast.BinOp():
             return _operation(node)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
@@ -67,8 +69,33 @@ def _operation(node: ast.BinOp) -> tuple[str, int]:
             joint = r" \cdot " if second[0].isdigit() or second[0] == "-" else " "
             return first + joint + second, _PRODUCT
         case ast.Pow():
+            if named := _power_of_named(left, right):
+                return named, _POWER
             return f"{_within(left, _WHOLE)}^{{{_typeset(right)[0]}}}", _POWER
     raise SyntaxError(f"not in the language of the records: {ast.unparse(node)}")
+
+
+def _without_sign(node: ast.expr) -> ast.expr | None:
+    """A product or fraction without the minus of its first factor, or None if it has none."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return node.operand
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        first = _without_sign(node.left)
+        return first and ast.BinOp(first, node.op, node.right)
+    return None
+
+
+def _power_of_named(base: ast.expr, exponent: ast.expr) -> str | None:
+    r"""Powers such as ``\tanh^{2} x``, or None if the base is no such function."""
+    match base:
+        case ast.Call(func=ast.Name(id=name), args=[argument]) if name in ELEMENTWISE:
+            record = ELEMENTWISE[name]
+            if not record.latex.endswith(" {0}"):
+                return None
+            symbol = record.latex.removesuffix(" {0}")
+            power = f"{symbol}^{{{_typeset(exponent)[0]}}}"
+            return record.typeset(_typeset(argument)[0]).replace(symbol, power, 1)
+    return None
 
 
 def _call(name: str, arguments: list[ast.expr]) -> tuple[str, int]:

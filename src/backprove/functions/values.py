@@ -68,8 +68,18 @@ square = _elementwise(np.square)
 
 @_elementwise
 def log1p(x: Array) -> Array:
-    """``log(1 + x)`` without cancellation near 0."""
-    return np.log1p(x)
+    """``log(1 + x)`` without cancellation near 0, in the real part of complex numbers as well."""
+    if x.dtype.kind != "c":
+        return np.log1p(x)
+    real, imaginary = np.real(x), np.imag(x)
+    near = np.abs(real) < 0.5  # elsewhere 1 + x has lost nothing
+    square_less_one = np.where(near, real * (2 + real) + imaginary**2, 0)
+    modulus = np.where(
+        near,
+        np.log1p(square_less_one) / 2,
+        np.log(np.hypot(1 + np.where(near, 0, real), imaginary)),
+    )
+    return (modulus + 1j * np.arctan2(imaginary, 1 + real)).astype(x.dtype, copy=False)
 
 
 @_elementwise
@@ -97,7 +107,7 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """``log(1 + exp(x))`` that neither overflows nor loses its left tail."""
     positive, small = _towards_zero(x)
-    return np.where(positive, x, 0) + np.log1p(small)
+    return np.where(positive, x, 0) + log1p(small)
 
 
 @_elementwise
@@ -115,7 +125,7 @@ def relu(x: Array) -> Array:
 @_elementwise
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """``x`` above 0 and ``slope*x`` below."""
-    return np.where(np.real(x) > 0, x, slope * x)
+    return _gated(x, np.where(np.real(x) > 0, 1, slope).astype(x.dtype, copy=False))
 
 
 @_elementwise
