@@ -1,0 +1,44 @@
+# Two commands on a fresh machine: `make report` and `make test`. Each sets up .venv by itself.
+
+PYTHON ?= python3
+WORKSHEET ?= worksheets/first-steps.md
+REPORT ?= report.html
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+RUN_READY := $(VENV)/ready-to-run
+TEST_READY := $(VENV)/ready-to-test
+
+.PHONY: report test lint clean
+
+report: $(RUN_READY)
+	$(BIN)/backprove run $(WORKSHEET) -o $(REPORT)
+
+test: $(TEST_READY)
+	$(BIN)/python -m pytest -q -n $(JOBS)
+
+lint: $(TEST_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) $(REPORT)
+
+# The stamps are newer than the two files that say what is installed, or the set-up runs again.
+$(RUN_READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+$(TEST_READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[dev]'
+	@touch $(RUN_READY) $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'backprove needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo 'No virtual environment could be made; on Debian: apt-get install python3-venv' >&2; exit 1; }
