@@ -365,7 +365,7 @@ def surely_positive(expr: Expr) -> bool:
         case Named():
             return True
         case Ref():
-            return expr.array.domain in ("positive", "prob")
+            return expr.array.domain in ("positive", "prob", "unit")
         case Fn(name="exp" | "sigmoid" | "softplus" | "cosh"):
             return True
         case Bind(kind="softmax"):

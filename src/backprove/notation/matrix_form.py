@@ -105,7 +105,7 @@ def _aligned(placed: Placed, axes: tuple[Axis, ...]) -> Term:
     if len(placed.axes) == len(axes):
         return _ordered(placed, axes)
     if placed.axes == axes[-len(placed.axes) :]:
-        return placed.term
+        return mt.row(placed.term) if len(axes) == 2 else placed.term
     if len(axes) == 2 and placed.axes == axes[:1]:
         return mt.column(placed.term)
     raise NoMatrixForm("the axes of a term do not line up")

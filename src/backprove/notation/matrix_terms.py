@@ -151,6 +151,13 @@ def column(vector: Term) -> Term:
     return Term(text, latex, _ATOM, _PRODUCT, (vector,), "column", lambda: vector)
 
 
+def row(vector: Term) -> Term:
+    """A vector that broadcasts along the columns of a matrix, as each of its rows."""
+    latex = rf"\mathbf{{1}} \, {vector.latex_within(_ATOM)}^{{\top}}"
+    flip = lambda: column(vector)  # noqa: E731
+    return Term(vector.text, latex, vector.strength, _PRODUCT, (vector,), "row", flip)
+
+
 def row_scaled(rows: Term | None, matrix: Term, columns: Term | None) -> Term:
     """A matrix with its rows and columns multiplied by vectors; ``diag(u) M diag(v)`` in LaTeX."""
     pieces = [p for p in (column(rows) if rows else None, matrix, columns) if p is not None]

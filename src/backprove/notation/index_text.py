@@ -1,0 +1,431 @@
+"""Printing expressions in index form, as text that can be read back and as LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from backprove import functions
+from backprove.notation import building as b
+from backprove.notation.axes import Axis, Floor, Index, Size
+from backprove.notation.expressions import (
+    Add,
+    Bind,
+    Bracket,
+    Expr,
+    Fn,
+    Mul,
+    Named,
+    Num,
+    Ref,
+    Sum,
+    Tensor,
+    Test,
+    Where,
+)
+from backprove.notation.matrix_form import array_text
+from backprove.notation.matrix_terms import Term, name_latex
+
+_LETTERS = "ijklmnpqrstuvwxyzabcdfgho"
+_SUM, _PRODUCT, _POWER, _ATOM = range(4)
+
+
+def names_in(expr: Expr) -> set[str]:
+    """The names of arrays, sizes and constants that occur in an expression."""
+    found: set[str] = set()
+    stack, seen = [expr], set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Ref):
+            found.add(node.array.name)
+            for index in node.at:
+                found |= _index_names(index)
+        elif isinstance(node, Named):
+            found.add(node.name)
+        elif isinstance(node, Bracket):
+            found |= _index_names(node.index)
+        stack.extend(node.children())
+    return found
+
+
+def _index_names(index: Index) -> set[str]:
+    found = set(index.offset.names())
+    for atom, coefficient in index.terms:
+        found |= coefficient.names()
+        if isinstance(atom, Floor):
+            found |= _index_names(atom.index) | atom.divisor.names()
+    return found
+
+
+@dataclass
+class IndexPrinter:
+    """Prints expressions; each axis keeps its letter.
+
+    Attributes:
+        avoid: names that no index may take, because symbols or sizes have them.
+        letters: the letter of each axis so far.
+    """
+
+    avoid: set[str]
+    letters: dict[Axis, str] = field(default_factory=dict)
+
+    def name(self, axis: Axis) -> str:
+        """The letter of an axis, chosen at its first use."""
+        if axis not in self.letters:
+            taken = self.avoid | set(self.letters.values())
+            candidates = [*_LETTERS, *(f"i{k}" for k in range(1, 10_000))]
+            self.letters[axis] = next(c for c in candidates if c not in taken)
+        return self.letters[axis]
+
+    @contextmanager
+    def _scope(self, expr: Sum | Bind) -> Iterator[tuple[tuple[Axis, ...], Expr]]:
+        """The open body of a binder; its letters are free again afterwards."""
+        fresh, body = b.opened(expr)
+        for axis in fresh:
+            self.name(axis)
+        try:
+            yield fresh, body
+        finally:
+            for axis in fresh:
+                del self.letters[axis]
+
+    def text(self, expr: Expr) -> str:
+        """The expression as text."""
+        return self._text(expr)[0]
+
+    def latex(self, expr: Expr) -> str:
+        """The expression as LaTeX."""
+        return self._latex(expr)[0]
+
+    # --- indices ----------------------------------------------------------------------------
+
+    def index(self, index: Index) -> str:
+        """An index such as ``2*i + 1``, without spaces."""
+        parts: list[str] = []
+        for atom, coefficient in index.terms:
+            if isinstance(atom, Axis):
+                name = self.name(atom)
+            else:
+                name = f"(({self.index(atom.index)})//{_size(atom.divisor)})"
+            parts.append(_with_coefficient(coefficient, name))
+        parts.sort(key=lambda p: p.startswith("-"))
+        if index.offset.terms or not parts:
+            parts.extend(_offset_parts(index.offset))
+        text = parts[0]
+        for part in parts[1:]:
+            text += part if part.startswith("-") else f"+{part}"
+        return text
+
+    def condition(self, expr: Bracket) -> str:
+        """The inside of an Iverson bracket: ``i=j``, ``i<=j``."""
+        left, right = _sides(expr.index)
+        relation = "=" if expr.relation == "==" else "<="
+        sides = [self.index(left), self.index(right)]
+        if relation == "=" and len(sides[1]) > 0:
+            sides.sort(key=lambda s: (len(s) > 1, s))
+        return f"{sides[0]}{relation}{sides[1]}"
+
+    # --- text -------------------------------------------------------------------------------
+
+    def _in(self, expr: Expr, strength: int) -> str:
+        text, own = self._text(expr)
+        return text if own >= strength else f"({text})"
+
+    def _text(self, expr: Expr) -> tuple[str, int]:
+        match expr:
+            case Num():
+                return _number(expr.value)
+            case Named():
+                return expr.name, _ATOM if expr.name.isidentifier() else _SUM
+            case Ref():
+                at = ",".join(self.index(i) for i in expr.at)
+                return (f"{expr.array.name}[{at}]" if at else expr.array.name), _ATOM
+            case Bracket():
+                return f"[{self.condition(expr)}]", _ATOM
+            case Test():
+                return f"[{self._in(expr.value, _SUM)} {expr.relation} 0]", _ATOM
+            case Add():
+                return self._add(expr), _SUM
+            case Mul():
+                return self._multiply(expr)
+            case Sum():
+                with self._scope(expr) as (fresh, body):
+                    names = ",".join(self.name(a) for a in fresh)
+                    lower = names if len(names) == 1 else f"{{{names}}}"
+                    return f"Σ_{lower} {self._in(body, _PRODUCT)}", _SUM
+            case Fn(name="pow"):
+                base, exponent = expr.args
+                return f"{self._in(base, _ATOM)}^{self._in(exponent, _ATOM)}", _POWER
+            case Fn():
+                return f"{expr.name}({', '.join(self.text(a) for a in expr.args)})", _ATOM
+            case Where():
+                parts = ", ".join(self.text(e) for e in (expr.condition, expr.yes, expr.no))
+                return f"where({parts})", _ATOM
+            case Bind():
+                return self._slice(expr), _ATOM
+        raise TypeError(type(expr).__name__)
+
+    def _add(self, expr: Add) -> str:
+        pieces = sorted(
+            ((c, self._scaled(abs(c), t)) for t, c in expr.terms),
+            key=lambda item: (item[0] < 0, len(item[1]), item[1]),
+        )
+        if expr.constant:
+            constant = (expr.constant, _number(abs(expr.constant))[0])
+            pieces.insert(0 if expr.constant > 0 and pieces[0][0] < 0 else len(pieces), constant)
+        text = ""
+        for coefficient, piece in pieces:
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {piece}" if text else ("-" if sign == "-" else "") + piece
+        return text
+
+    def _scaled(self, coefficient: Fraction, term: Expr) -> str:
+        return self._in(b.mul(Num(coefficient), term), _PRODUCT)
+
+    def _multiply(self, expr: Mul) -> tuple[str, int]:
+        top, bottom = self._sides(expr, self._power_text)
+        lead = "-" if expr.coefficient < 0 else ""
+        n, d = abs(expr.coefficient.numerator), expr.coefficient.denominator
+        if n != 1 or not top:
+            top.insert(0, str(n))
+        if d != 1:
+            bottom.insert(0, str(d))
+        text = lead + "·".join(top) + "".join(f"/{t}" for t in bottom)
+        single = len(top) == 1 and not bottom and not lead
+        return text, _POWER if single else _PRODUCT
+
+    def _sides(self, expr: Mul, write) -> tuple[list[str], list[str]]:  # type: ignore[no-untyped-def]
+        top = sorted(
+            ((write(f, e), isinstance(f, Bracket)) for f, e in expr.factors if e > 0),
+            key=lambda item: (item[1], item[0]),
+        )
+        bottom = sorted(write(f, -e) for f, e in expr.factors if e < 0)
+        return [t for t, _ in top], bottom
+
+    def _power_text(self, base: Expr, exponent: Fraction) -> str:
+        if exponent == 1:
+            return self._in(base, _PRODUCT) if not isinstance(base, Sum) else f"({self.text(base)})"
+        if exponent == Fraction(1, 2):
+            return f"sqrt({self.text(base)})"
+        shown, strength = _number(exponent)
+        return f"{self._in(base, _ATOM)}^{shown if strength == _ATOM else f'({shown})'}"
+
+    def _slice(self, expr: Bind) -> str:
+        at = [self.index(i) for i in expr.at]
+        with self._scope(expr) as (fresh, body):
+            whole, free = _whole(body, fresh)
+            if whole is not None and not free:
+                return f"{expr.kind}({whole.text})" + (f"[{','.join(at)}]" if at else "")
+            if whole is not None and len(fresh) == 1 and len(expr.at) <= 1:
+                options = "" if expr.at else f", axis={len(free)}"
+                listed = ",".join([*(self.name(a) for a in free), *at])
+                return f"{expr.kind}({whole.text}{options})[{listed}]"
+            names = ",".join(self.name(a) for a in fresh)
+            suffix = f"[{','.join(at)}]" if at else ""
+            return f"{expr.kind}_{{{names}}}({self.text(body)}){suffix}"
+
+    # --- LaTeX ------------------------------------------------------------------------------
+
+    def _latex_in(self, expr: Expr, strength: int) -> str:
+        text, own = self._latex(expr)
+        return text if own >= strength else rf"\left({text}\right)"
+
+    def _latex(self, expr: Expr) -> tuple[str, int]:
+        match expr:
+            case Num():
+                return _number_latex(expr.value)
+            case Named():
+                return (r"\pi" if expr.name == "pi" else expr.name), _ATOM
+            case Ref():
+                at = "".join(self._index_latex(i, len(expr.at)) for i in expr.at)
+                return _subscripted(name_latex(expr.array.name), at), _ATOM
+            case Bracket():
+                condition = self.condition(expr).replace("<=", r" \le ")
+                return f"[{condition}]", _ATOM
+            case Test():
+                relation = {">": ">", ">=": r"\ge", "==": "="}[expr.relation]
+                return rf"[{self.latex(expr.value)} {relation} 0]", _ATOM
+            case Add():
+                return self._add_latex(expr), _SUM
+            case Mul():
+                return self._multiply_latex(expr), _PRODUCT
+            case Sum():
+                with self._scope(expr) as (fresh, body):
+                    names = ",".join(self.name(a) for a in fresh)
+                    return rf"\sum_{{{names}}} {self._latex_in(body, _PRODUCT)}", _SUM
+            case Fn(name="pow"):
+                base, exponent = expr.args
+                return rf"{{{self._latex_in(base, _ATOM)}}}^{{{self.latex(exponent)}}}", _POWER
+            case Fn():
+                record = functions.lookup(expr.name)
+                return record.latex.format(*(self._latex_in(a, _SUM) for a in expr.args)), _ATOM
+            case Where():
+                condition, yes, no = (self.latex(e) for e in (expr.condition, expr.yes, expr.no))
+                return rf"\operatorname{{where}}({condition}, {yes}, {no})", _ATOM
+            case Bind():
+                return self._slice_latex(expr), _ATOM
+        raise TypeError(type(expr).__name__)
+
+    def _index_latex(self, index: Index, count: int) -> str:
+        text = self.index(index)
+        return text if len(text) == 1 or count == 1 else rf"\,{text}\,"
+
+    def _add_latex(self, expr: Add) -> str:
+        pieces = sorted(
+            ((c, self.text(b.mul(Num(abs(c)), t)), t) for t, c in expr.terms),
+            key=lambda item: (item[0] < 0, len(item[1]), item[1]),
+        )
+        shown = [(c, self._latex_in(b.mul(Num(abs(c)), t), _PRODUCT)) for c, _, t in pieces]
+        if expr.constant:
+            constant = (expr.constant, _number_latex(abs(expr.constant))[0])
+            shown.insert(0 if expr.constant > 0 and shown[0][0] < 0 else len(shown), constant)
+        text = ""
+        for coefficient, piece in shown:
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {piece}" if text else ("-" if sign == "-" else "") + piece
+        return text
+
+    def _multiply_latex(self, expr: Mul) -> str:
+        top, bottom = self._sides(expr, self._power_latex)
+        lead = "-" if expr.coefficient < 0 else ""
+        n, d = abs(expr.coefficient.numerator), expr.coefficient.denominator
+        if n != 1 or not top:
+            top.insert(0, str(n))
+        if d != 1:
+            bottom.insert(0, str(d))
+        above = r" \, ".join(top)
+        return lead + (_fraction(above, bottom) if bottom else above)
+
+    def _power_latex(self, base: Expr, exponent: Fraction) -> str:
+        if exponent == 1:
+            if isinstance(base, Sum):
+                return rf"\left({self.latex(base)}\right)"
+            return self._latex_in(base, _PRODUCT)
+        if exponent == Fraction(1, 2):
+            return rf"\sqrt{{{self.latex(base)}}}"
+        return rf"{{{self._latex_in(base, _ATOM)}}}^{{{_number_latex(exponent)[0]}}}"
+
+    def _slice_latex(self, expr: Bind) -> str:
+        at = "".join(self._index_latex(i, len(expr.at)) for i in expr.at)
+        shown = {"logdet": r"\log\det", "det": r"\det"}.get(
+            expr.kind, rf"\operatorname{{{expr.kind}}}"
+        )
+        with self._scope(expr) as (fresh, body):
+            whole, free = _whole(body, fresh)
+            if whole is not None and len(fresh) == 1:
+                at = "".join(self.name(a) for a in free) + at
+            if whole is None:
+                shown = rf"{shown}_{{{','.join(self.name(a) for a in fresh)}}}"
+            inside = self.latex(body) if whole is None else whole.latex
+        if expr.kind == "inv":
+            power = f"{inside}^{{-1}}" if len(inside) == 1 else rf"\left({inside}\right)^{{-1}}"
+            return _subscripted(rf"\left({power}\right)", at)
+        return _subscripted(rf"{shown}\left({inside}\right)", at)
+
+
+def _whole(body: Expr, fresh: tuple[Axis, ...]) -> tuple[Term | None, tuple[Axis, ...]]:
+    """The slice (with at most one further free axis in front) as one array, if it can be written."""
+    free = tuple(sorted(body.axes.difference(fresh), key=lambda a: a.key))
+    if len(free) > 1 or (free and len(fresh) > 1):
+        return None, free
+    return array_text(body, (*free, *fresh)), free
+
+
+def _fraction(above: str, bottom: Sequence[str]) -> str:
+    below = r" \, ".join(bottom)
+    return rf"\frac{{{above}}}{{{below}}}"
+
+
+def _subscripted(name: str, at: str) -> str:
+    if not at:
+        return name
+    return rf"{{{name}}}_{{{at}}}" if "_" in name else rf"{name}_{{{at}}}"
+
+
+def _number(value: Fraction) -> tuple[str, int]:
+    if value.denominator == 1:
+        return str(value.numerator), _ATOM if value >= 0 else _SUM
+    return f"{value.numerator}/{value.denominator}", _PRODUCT if value >= 0 else _SUM
+
+
+def _number_latex(value: Fraction) -> tuple[str, int]:
+    if value.denominator == 1:
+        return _number(value)
+    sign = "-" if value < 0 else ""
+    latex = rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+    return latex, _PRODUCT if value >= 0 else _SUM
+
+
+def _size(size: Size) -> str:
+    text = str(size).replace(" ", "")
+    return text if len(size.terms) <= 1 else f"({text})"
+
+
+def _with_coefficient(coefficient: Size, name: str) -> str:
+    if coefficient == 1:
+        return name
+    if coefficient == -1:
+        return f"-{name}"
+    return f"{_size(coefficient)}*{name}"
+
+
+def _offset_parts(offset: Size) -> list[str]:
+    if not offset.terms:
+        return ["0"]
+    return [str(Size({m: c})).replace(" ", "") for m, c in offset.terms]
+
+
+def _sides(index: Index) -> tuple[Index, Index]:
+    """``left - right == index`` with nonnegative parts on each side where signs are known."""
+    left, right = Index.of(0), Index.of(0)
+    for atom, coefficient in index.terms:
+        part = Index({atom: coefficient}, Size.of(0))
+        if (-coefficient).surely_nonnegative():
+            right = right - part
+        else:
+            left = left + part
+    for monomial, coefficient in index.offset.terms:
+        part = Size({monomial: coefficient})
+        if coefficient < 0:
+            right = right - part
+        else:
+            left = left + part
+    return left, right
+
+
+def printer_for(exprs: Iterable[Expr], axes: Sequence[Axis], reserved: Iterable[str] = ()) -> IndexPrinter:
+    """A printer whose letters for ``axes`` are i, j, k, l, ... in order.
+
+    Args:
+        exprs: what will be printed; their names are not used for indices.
+        axes: free axes that get the first letters.
+        reserved: further names to leave to others.
+    """
+    avoid = set(reserved)
+    for expr in exprs:
+        avoid |= names_in(expr)
+    printer = IndexPrinter(avoid)
+    for axis in axes:
+        printer.name(axis)
+    return printer
+
+
+def index_text(tensor: Tensor, left: str = "J") -> str:
+    """The tensor as an index formula, such as ``J[i,j,k,l] = X[i,l]·[j=k]``."""
+    printer = printer_for([tensor.body], tensor.axes, {left})
+    at = ",".join(printer.name(a) for a in tensor.axes)
+    head = f"{left}[{at}]" if at else left
+    return f"{head} = {printer.text(tensor.body)}"
+
+
+def index_latex(tensor: Tensor, left: str = "J") -> str:
+    """The tensor as an index formula in LaTeX."""
+    printer = printer_for([tensor.body], tensor.axes, {left})
+    at = "".join(printer.name(a) for a in tensor.axes)
+    head = f"{left}_{{{at}}}" if at else left
+    return f"{head} = {printer.latex(tensor.body)}"
