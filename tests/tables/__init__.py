@@ -1,0 +1,1 @@
+"""Published derivatives as data: expressions, right statements, and planted mistakes."""
