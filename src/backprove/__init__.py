@@ -1,3 +1,104 @@
-"""backprove: backprop you can check."""
+"""backprove: backprop you can check.
+
+>>> import backprove as bp
+>>> bp.function("sigmoid").to_dict()["derivative"]
+'sigmoid(x)*(1 - sigmoid(x))'
+
+===================  ==============================================================
+name                 question
+===================  ==============================================================
+``derive``           what is the derivative, in index form and matrix form, and why
+``check``            is this claim about a derivative right; if not, where is the slip
+``graph``            what are the values and the gradients at each node
+``study``            what do the curves of these networks support, over several seeds
+``function``         what is known about this activation function
+``run_worksheet``    which claims of this Markdown file hold
+===================  ==============================================================
+
+All of them are loaded when they are first used, so the import itself stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from backprove.errors import (
+    BackproveError,
+    DataError,
+    DomainError,
+    InputError,
+    NotationError,
+    SetupError,
+    ShapeError,
+    UnknownName,
+    Unsupported,
+    WorksheetError,
+)
+from backprove.results import Block, Result
+
+if TYPE_CHECKING:
+    from backprove.calculus import derive
+    from backprove.checking import check
+    from backprove.functions import describe as function
+    from backprove.graphs import graph
+    from backprove.studies import study
+    from backprove.worksheets import run_worksheet
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "derive": ("backprove.calculus", "derive"),
+    "check": ("backprove.checking", "check"),
+    "graph": ("backprove.graphs", "graph"),
+    "study": ("backprove.studies", "study"),
+    "function": ("backprove.functions", "describe"),
+    "run_worksheet": ("backprove.worksheets", "run_worksheet"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'backprove' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+def _as_text(blocks: Sequence[Block]) -> str:
+    return import_module("backprove.views.text").render(blocks)
+
+
+def _as_html(blocks: Sequence[Block]) -> str:
+    return import_module("backprove.views.html").notebook(blocks)
+
+
+# Results know no view: the views are attached here and loaded when a result is first shown.
+Result.renderers.update({"text": _as_text, "html": _as_html})
+
+__all__ = [
+    "BackproveError",
+    "DataError",
+    "DomainError",
+    "InputError",
+    "NotationError",
+    "Result",
+    "SetupError",
+    "ShapeError",
+    "UnknownName",
+    "Unsupported",
+    "WorksheetError",
+    "__version__",
+    "check",
+    "derive",
+    "function",
+    "graph",
+    "run_worksheet",
+    "study",
+]

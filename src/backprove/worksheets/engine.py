@@ -1,0 +1,64 @@
+"""The functions that answer the statements, in one place, so that a test can replace them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backprove.results import Result
+
+
+def _derive(*args: Any, **options: Any) -> Result:
+    from backprove.calculus import derive
+
+    return derive(*args, **options)
+
+
+def _check(*args: Any, **options: Any) -> Any:
+    from backprove.checking import check
+
+    return check(*args, **options)
+
+
+def _graph(function: str, shapes: dict[str, str] | None, values: dict[str, Any]) -> Result:
+    from backprove.graphs import graph
+
+    return graph(function, shapes or None).run(**values)
+
+
+def _check_run(run: Any, claim: str) -> Any:
+    return run.check(claim)
+
+
+def _study(**options: Any) -> Result:
+    from backprove.studies import study
+
+    return study(**options)
+
+
+def _functions(names: Sequence[str]) -> list[Result]:
+    from backprove.functions import describe, function_figure
+
+    return [*([function_figure(names)] if len(names) > 1 else []), *map(describe, names)]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What answers: one function for each question that a statement can ask.
+
+    Args:
+        derive: ``derive(f, wrt, shapes, order=, layout=, domain=)``.
+        check: ``check(f, wrt, claim, shapes, order=, layout=, domain=)``.
+        graph: ``graph(f, shapes, values)``, a run of the graph at the values.
+        check_run: ``check_run(run, claim)``, a claim about the numbers of a run.
+        study: ``study(**settings)``.
+        functions: ``functions(names)``, a figure where there are several, and descriptions.
+    """
+
+    derive: Callable[..., Result] = _derive
+    check: Callable[..., Any] = _check
+    graph: Callable[..., Result] = _graph
+    check_run: Callable[..., Any] = _check_run
+    study: Callable[..., Result] = _study
+    functions: Callable[[Sequence[str]], list[Result]] = _functions

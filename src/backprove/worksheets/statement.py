@@ -1,0 +1,99 @@
+"""What a statement is, and the table of all kinds of statements.
+
+A kind of statement is one class in one file of :mod:`backprove.worksheets.statements`: its
+keyword, one line of usage, how it is read, and what it asks. Reading and running are apart, so
+that a worksheet with a slip in its last line is refused before any work is done.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, ClassVar, TypeVar
+
+from backprove.results import Block, VerdictKind
+from backprove.worksheets.session import Session
+from backprove.worksheets.source import Piece
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one statement gave.
+
+    Args:
+        blocks: the answer for a reader.
+        data: the answer as JSON-ready data.
+        verdict: what became of the claim; None for a statement that claims nothing.
+        expected: the verdict that the worksheet expects, if it names one.
+    """
+
+    blocks: Sequence[Block]
+    data: dict[str, Any] = field(default_factory=dict)
+    verdict: VerdictKind | None = None
+    expected: VerdictKind | None = None
+
+
+@dataclass(frozen=True)
+class Statement(ABC):
+    """Base of all statements.
+
+    Args:
+        piece: the whole statement in its worksheet.
+    """
+
+    piece: Piece
+
+    keyword: ClassVar[str]
+    usage: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def read(cls, piece: Piece, rest: Piece) -> Statement:
+        """The statement from its text; ``rest`` is what follows the keyword."""
+
+    @abstractmethod
+    def run(self, session: Session) -> Answer:
+        """The answer, from what was declared and asked before."""
+
+
+STATEMENTS: dict[str, type[Statement]] = {}
+"""Every kind of statement by its keyword; the modules of ``statements`` enter theirs."""
+
+Kind = TypeVar("Kind", bound=type[Statement])
+
+
+def statement(keyword: str, usage: str) -> Any:
+    """Enter a class into the table of statements under its keyword."""
+
+    def enter(kind: Kind) -> Kind:
+        kind.keyword, kind.usage = keyword, usage
+        STATEMENTS[keyword] = kind
+        return kind
+
+    return enter
+
+
+def read_statement(piece: Piece) -> Statement:
+    """Read one statement.
+
+    Raises:
+        WorksheetError: its first word is no keyword.
+        InputError: what follows cannot be read.
+    """
+    found = re.match(r"[^\s:=(]+", piece.text)
+    word = found.group() if found else ""
+    kind = STATEMENTS.get(word)
+    rest = piece.part(len(word))
+    if kind is None:
+        close = get_close_matches(word.lower(), STATEMENTS, n=1, cutoff=0.6)
+        known = f"Statements: {', '.join(sorted(STATEMENTS))}."
+        raise piece.part(0, max(1, len(word))).error(
+            f"'{word[:40] or piece.text[:1]}' begins no statement",
+            f"Is '{close[0]}' meant? {known}" if close else known,
+        )
+    if not rest.text:
+        raise piece.error(f"nothing follows '{word}'", f"Usage: {kind.usage}")
+    return kind.read(piece, rest)

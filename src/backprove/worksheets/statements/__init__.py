@@ -1,0 +1,19 @@
+"""The kinds of statements, one file each.
+
+A module enters its class into the table when it is imported; whoever takes ``read_statement`` from
+here has them all.
+"""
+
+from backprove.worksheets.statement import STATEMENTS, read_statement
+from backprove.worksheets.statements import claim, declare, derive, function, graph, study
+
+__all__ = [
+    "STATEMENTS",
+    "claim",
+    "declare",
+    "derive",
+    "function",
+    "graph",
+    "read_statement",
+    "study",
+]
