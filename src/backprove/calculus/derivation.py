@@ -161,7 +161,9 @@ class Derivation(Result):
     @cached_property
     def structure(self) -> Structure:
         """What kind of tensor the derivative is, with the number of structural nonzeros."""
-        return classify(self.tensor, self.outputs)
+        if self.order == 1:
+            return classify(self.tensor, self.outputs)
+        return classify(self.tensor, self.tensor.axes[: -len(self.array.shape) or None])
 
     @cached_property
     def gradient(self) -> str | None:
@@ -466,18 +468,8 @@ def _without_facts(symbols: dict[str, Array], wrt: str) -> dict[str, Array]:
     array = symbols[wrt]
     if array.domain not in _STRUCTURAL_FACTS:
         return symbols
-    free = Array(array.name, array.shape, _SAMPLED_AS[array.domain], array.order)
+    free = Array(array.name, array.shape, "real", array.order, array.domain)
     return {**symbols, wrt: free}
-
-
-_SAMPLED_AS = {
-    "symmetric": "real",
-    "spd": "nonsingular",
-    "prob": "unit",
-    "onehot": "unit",
-    "pm1": "real",
-    "binary": "unit",
-}
 
 
 def _program(f: Any, symbols: dict[str, Array]) -> tuple[Program, str]:

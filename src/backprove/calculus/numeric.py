@@ -66,7 +66,7 @@ def sample(
     shape = tuple(s.at(sizes) for s in array.shape)
     if math.prod(shape) > MAX_SAMPLED_ENTRIES:
         raise DomainError(f"'{array.name}' has {math.prod(shape):,} entries; too many to sample")
-    match array.domain:
+    match array.sampled or array.domain:
         case "positive":
             return rng.uniform(0.3, 1.8, shape)
         case "unit":

@@ -43,12 +43,14 @@ class Array:
         shape: one size per axis.
         domain: one of :data:`DOMAINS`.
         order: position in the written text, for printing in the order of the author.
+        sampled: the domain to draw sample values from, if it is not ``domain``.
     """
 
     name: str
     shape: tuple[Size, ...]
     domain: str = "real"
     order: int = 0
+    sampled: str = ""
 
     @property
     def key(self) -> int:
