@@ -20,9 +20,8 @@ _OPENING, _CLOSING = "([{", ")]}"
 def split_list(piece: Piece, separator: str = ",") -> list[Piece]:
     """The parts between separators that stand outside of all brackets.
 
-    >>> from backprove.worksheets.source import Source
     >>> text = "x = [1, 2], y = 3"
-    >>> [part.text for part in split_list(Piece(Source(text), 0, len(text)))]
+    >>> [part.text for part in split_list(Piece.of(text))]
     ['x = [1, 2]', 'y = 3']
     """
     text = piece.text
@@ -39,9 +38,8 @@ def split_options(piece: Piece, names: Sequence[str]) -> tuple[Piece, dict[str, 
     Raises:
         WorksheetError: an option is given twice, or nothing follows it.
 
-    >>> from backprove.worksheets.source import Source
     >>> text = "X @ W.T wrt W layout denominator"
-    >>> head, options = split_options(Piece(Source(text), 0, len(text)), ["wrt", "layout"])
+    >>> head, options = split_options(Piece.of(text), ["wrt", "layout"])
     >>> head.text, options["wrt"].text, options["layout"].text
     ('X @ W.T', 'W', 'denominator')
     """
@@ -132,8 +130,7 @@ def number_or_list(piece: Piece) -> float | list[Any]:
     Raises:
         WorksheetError: the piece is neither.
 
-    >>> from backprove.worksheets.source import Source
-    >>> number_or_list(Piece(Source("[[1, 2], [3, 4]]"), 0, 16))
+    >>> number_or_list(Piece.of("[[1, 2], [3, 4]]"))
     [[1, 2], [3, 4]]
     """
     text = piece.text.replace("−", "-")

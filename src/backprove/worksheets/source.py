@@ -113,6 +113,11 @@ class Piece:
     start: int
     end: int
 
+    @classmethod
+    def of(cls, text: str) -> Piece:
+        """A text that stands for itself, such as an argument of the command line."""
+        return cls(Source(text), 0, len(text))
+
     @property
     def text(self) -> str:
         """The characters, with comments blanked out: offsets are those of the worksheet."""

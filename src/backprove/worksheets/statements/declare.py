@@ -58,10 +58,9 @@ def read_declarations(piece: Piece) -> dict[str, tuple[Piece, Symbol]]:
         WorksheetError: a part has no colon, or its name is no name or given twice.
         ShapeError: what follows a colon is no shape, or does not suit the domain.
 
-    >>> from backprove.worksheets.source import Source
     >>> text = "X: n×d, a, b: k onehot"
     >>> {name: (s.shape, s.domain)
-    ...  for name, (_, s) in read_declarations(Piece(Source(text), 0, len(text))).items()}
+    ...  for name, (_, s) in read_declarations(Piece.of(text)).items()}
     {'X': ('n×d', ''), 'a': ('k', 'onehot'), 'b': ('k', 'onehot')}
     """
     found: dict[str, tuple[Piece, Symbol]] = {}

@@ -46,8 +46,7 @@ def read_settings(
     Raises:
         WorksheetError: something is no setting, or a setting is given twice.
 
-    >>> from backprove.worksheets.source import Source
-    >>> read_settings(Piece(Source("hidden=none,512 lr=0.01"), 0, 23))[0]
+    >>> read_settings(Piece.of("hidden=none,512 lr=0.01"))[0]
     {'hidden': [None, 512], 'lr': 0.01}
     """
     text = piece.text

@@ -1,0 +1,1 @@
+"""The command line. Nothing below this package imports a terminal library."""

@@ -1,0 +1,284 @@
+"""The commands. Each asks one function of the library and shows its result.
+
+What a command needs is imported when it runs: the whole process of ``backprove derive`` must stay
+quick, and only ``study`` needs JAX.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import backprove as bp
+from backprove.app.failures import EXIT_STATUS, HELD, NOT_HELD, guarded
+from backprove.app.output import (
+    check_destination,
+    print_json,
+    print_text,
+    report_of,
+    show,
+    write_report,
+)
+from backprove.app.progress import shown_progress
+from backprove.results import Result
+
+app = typer.Typer(
+    name="backprove",
+    help="Backprop you can check: derive, check, graph and study neural networks, and run "
+    "worksheets of claims into verified reports.",
+    epilog=EXIT_STATUS,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+# An expression may begin with a minus, as in -x**2: what is no known option is an argument.
+_EXPRESSIONS = {"ignore_unknown_options": True}
+
+Expression = Annotated[str, typer.Argument(help="Numpy-like text, such as 'X @ W.T'.")]
+Wrt = Annotated[str, typer.Option("--wrt", help="The symbol to differentiate by.")]
+Let = Annotated[
+    list[str] | None,
+    typer.Option("--let", help="Shapes (and domains) of the symbols: 'X: n×d, y: k onehot'."),
+]
+Order = Annotated[int, typer.Option("--order", min=1, max=2, help="2 for the Hessian.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as data.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write an HTML page that opens offline.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"backprove {bp.__version__}")
+        raise typer.Exit(HELD)
+
+
+@app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)
+@guarded
+def derive(
+    expression: Expression,
+    wrt: Wrt,
+    let: Let = None,
+    order: Order = 1,
+    layout: Annotated[str, typer.Option(help="numerator or denominator.")] = "numerator",
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Derive a derivative, with every step.
+
+    The answer has any rank, in index form and in matrix form; shapes may have named sizes.
+
+    \b
+    backprove derive "X @ W.T" --wrt W --let "X: n×d, W: k×d"
+    """
+    shapes, domains = _declared(let)
+    if output:
+        check_destination(output)
+    result = bp.derive(expression, wrt, shapes, order=order, layout=layout, domain=domains)
+    _finish(result, f"derive {expression} wrt {wrt}", as_json, output)
+
+
+@app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)
+@guarded
+def check(
+    expression: Expression,
+    claim: Annotated[str, typer.Argument(help="What somebody says its derivative is.")],
+    wrt: Wrt,
+    let: Let = None,
+    order: Order = 1,
+    layout: Annotated[
+        str | None, typer.Option(help="numerator or denominator; both are tried without it.")
+    ] = None,
+    expect: Annotated[str, typer.Option(help="The verdict that gives exit status 0.")] = "right",
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Check a claim about a derivative.
+
+    The verdict is right, right under a condition, wrong (which slip it is, and where), or
+    undecided.
+
+    \b
+    backprove check "X @ W.T" "J[i,j,k,l] = X[i,l]*[i==k]" --wrt W --let "X: n×d, W: k×d"
+    """
+    from backprove.worksheets.reading import choice_of
+    from backprove.worksheets.source import Piece
+
+    kinds = ("right", "right_under", "wrong", "undecided")
+    expected = choice_of(Piece.of(expect), "a verdict", kinds)
+    shapes, domains = _declared(let)
+    if output:
+        check_destination(output)
+    verdict = bp.check(expression, wrt, claim, shapes, order=order, layout=layout, domain=domains)
+    _finish(verdict, f"check {claim}", as_json, output)
+    raise typer.Exit(HELD if verdict.kind == expected else NOT_HELD)
+
+
+@app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)
+@guarded
+def graph(
+    expression: Expression,
+    at: Annotated[str, typer.Option("--at", help="Values of the inputs: 'x=1, y=3, z=2'.")],
+    let: Let = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option("--claim", help="A value, a gradient or a path, such as 'df/dz = 20.0855'."),
+    ] = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Run a computation graph both ways.
+
+    Every node shows its value, its local gradients and its upstream gradient.
+
+    \b
+    backprove graph "ln(x) + exp(y)*z" --at "x=1, y=3, z=2"
+    """
+    from backprove.worksheets.engine import Engine
+
+    shapes, _ = _declared(let)
+    values = _values(at)
+    if output:
+        check_destination(output)
+    engine = Engine()
+    run = engine.graph(expression, shapes, values)
+    verdicts = [engine.check_run(run, text) for text in claim or []]
+    if as_json:
+        print_json(run.to_dict() | {"claims": [verdict.to_dict() for verdict in verdicts]})
+    else:
+        for result in (run, *verdicts):
+            print_text(result.text())
+    if output:
+        write_report(output, report_of(f"graph {expression} at {at}", run, *verdicts))
+    raise typer.Exit(HELD if all(v.kind == "right" for v in verdicts) else NOT_HELD)
+
+
+@app.command(epilog=EXIT_STATUS)
+@guarded
+def study(
+    settings: Annotated[
+        list[str], typer.Argument(help="KEY=VALUE; several values, with commas, make a grid.")
+    ],
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Train networks on data.
+
+    Every combination of the listed values is trained once for each seed.
+
+    \b
+    backprove study data=reviews hidden=none,512 activation=sigmoid lr=0.01 seeds=3 epochs=5
+    """
+    from backprove.worksheets.source import Piece
+    from backprove.worksheets.statements.study import read_settings
+
+    text = " ".join(settings)
+    options, _ = read_settings(Piece.of(text))
+    if output:
+        check_destination(output)
+    with shown_progress(quiet=as_json) as progress:
+        result = bp.study(**options, progress=progress)
+    _finish(result, f"study {text}", as_json, output)
+
+
+@app.command(epilog=EXIT_STATUS)
+@guarded
+def function(
+    names: Annotated[list[str], typer.Argument(help="Names such as sigmoid or relu.")],
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Describe activation functions.
+
+    Value, derivatives, kinks and the convention taken there, asymptotes, source.
+
+    \b
+    backprove function sigmoid relu tanh
+    """
+    from backprove.worksheets.engine import Engine
+
+    if output:
+        check_destination(output)
+    results = Engine().functions(names)
+    if as_json:
+        print_json({"kind": "functions", "results": [result.to_dict() for result in results]})
+    else:
+        for result in results:
+            print_text(result.text() + "\n")
+    if output:
+        write_report(output, report_of(f"function {' '.join(names)}", *results))
+
+
+@app.command(epilog=EXIT_STATUS)
+@guarded
+def run(
+    worksheet: Annotated[Path, typer.Argument(help="A Markdown file with backprove blocks.")],
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Run a worksheet.
+
+    Every claim gets its verdict; the report is one HTML file that opens without a network.
+
+    \b
+    backprove run worksheets/first-steps.md -o report.html
+    """
+    if output:
+        check_destination(output, worksheet=worksheet if worksheet.exists() else None)
+    with shown_progress(quiet=as_json) as progress:
+        report = bp.run_worksheet(worksheet, progress=progress)
+    if output:
+        write_report(output, report)
+    if as_json:
+        print_json(report.to_dict())
+    elif output:
+        print_text(Result.renderers["text"](report.summary_blocks()))
+        print(f"report: {output}")
+    else:
+        print_text(report.text())
+    raise typer.Exit(report.exit_status)
+
+
+def _declared(let: list[str] | None) -> tuple[dict[str, str], dict[str, str] | None]:
+    """Shapes and domains from ``--let``."""
+    from backprove.worksheets.source import Piece
+    from backprove.worksheets.statements.declare import read_declarations
+
+    text = ", ".join(let or [])
+    found = read_declarations(Piece.of(text)) if text.strip() else {}
+    symbols = {name: symbol for name, (_, symbol) in found.items()}
+    domains = {name: symbol.domain for name, symbol in symbols.items() if symbol.domain}
+    return {name: symbol.shape for name, symbol in symbols.items()}, domains or None
+
+
+def _values(at: str) -> dict[str, Any]:
+    """Values from ``--at``."""
+    from backprove.worksheets.reading import assignments, number_or_list
+    from backprove.worksheets.source import Piece
+
+    found = assignments(Piece.of(at))
+    return {name: number_or_list(value) for name, (_, value) in found.items()}
+
+
+def _finish(result: Result, source: str, as_json: bool, output: Path | None) -> None:
+    show(result, as_json=as_json)
+    if output:
+        write_report(output, report_of(source, result))
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a sign gets its number; it is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()
