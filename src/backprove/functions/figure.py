@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprove.errors import InputError, Unsupported
-from backprove.functions.records import FunctionRecord, Kink, number_text
+from backprove.functions.records import Asymptote, FunctionRecord, Kink, number_text
 from backprove.functions.table import ALONG_AXIS, lookup
 from backprove.results import Block, Chart, Heading, Result, Table, Text
 
@@ -86,7 +86,8 @@ def function_figure(
         InputError: the window is empty, or lies outside of a function's domain.
 
     >>> figure = function_figure(["sigmoid"])
-    >>> max(point["y"] for point in figure.points if point["series"] == "sigmoid'(x)")
+    >>> slopes = [p for p in figure.points if p["panel"] == "sigmoid, derivative"]
+    >>> max(p["y"] for p in slopes if p["series"] == "sigmoid")
     0.25
     """
     if not names:
@@ -103,7 +104,8 @@ def function_figure(
         grid = _grid(record, low, high, steps)
         above += _function_points(record, grid)
         below += _derivative_points(record, grid)
-    return FunctionFigure(records, above + below)
+    points = sorted(above + below, key=lambda point: point.get("mark") == "asymptote")
+    return FunctionFigure(records, points)  # the legend names the functions first
 
 
 def slope(record: FunctionRecord, x: NDArray[Any]) -> NDArray[Any]:
@@ -167,7 +169,7 @@ def _poles(record: FunctionRecord, low: float, high: float) -> list[float]:
 
 
 def _function_points(record: FunctionRecord, grid: NDArray[Any]) -> list[Point]:
-    base = {"panel": record.name, "series": f"{record.name}(x)"}
+    base = {"panel": record.name, "series": record.name}
     jumps = [kink for kink in record.kinks if _jumps(kink)]
     poles = _poles(record, grid[0], grid[-1])
     y = record.value(grid)
@@ -180,11 +182,11 @@ def _function_points(record: FunctionRecord, grid: NDArray[Any]) -> list[Point]:
         nearby = float(np.diff(grid).min()) * 1e-6
         limits = [float(record.value(kink.at + side * nearby)) for side in (-1, 1)]
         points += _jump(base, kink.at, limits, float(record.value(kink.at)), breaks)
-    return points + _asymptotes(record, base["panel"], grid)
+    return points + _asymptotes(base["panel"], record.asymptotes, points)
 
 
 def _derivative_points(record: FunctionRecord, grid: NDArray[Any]) -> list[Point]:
-    base = {"panel": f"{record.name}, derivative", "series": f"{record.name}'(x)"}
+    base = {"panel": _below(record), "series": record.name}
     poles = _poles(record, grid[0], grid[-1])
     breaks = sorted({*(kink.at for kink in record.kinks), *poles})
     smooth = grid[~np.isin(grid, breaks)]
@@ -201,12 +203,17 @@ def _derivative_points(record: FunctionRecord, grid: NDArray[Any]) -> list[Point
             for side, given in sides
         ]
         points += _jump(base, kink.at, limits, kink.taken, breaks)
+    return points + _asymptotes(base["panel"], _slope_lines(record), points)
+
+
+def _below(record: FunctionRecord) -> str:
+    return f"{record.name}, derivative"
+
+
+def _slope_lines(record: FunctionRecord) -> list[Asymptote]:
+    """Where a function approaches a line, its derivative approaches the slope of the line."""
     lines = [line for line in record.asymptotes if not line.vertical]
-    ends = (float(grid[0]), float(grid[-1]))
-    for line in lines:
-        name = f"y = {number_text(line.slope)}"
-        points += _auxiliary(base["panel"], name, line.towards, ends, 0.0, line.slope)
-    return points
+    return [Asymptote(line.towards, 0.0, line.slope) for line in lines]
 
 
 def _jumps(kink: Kink) -> bool:
@@ -250,36 +257,29 @@ def _jump(
     return points
 
 
-def _asymptotes(record: FunctionRecord, panel: str, grid: NDArray[Any]) -> list[Point]:
+def _asymptotes(panel: str, lines: Sequence[Asymptote], curve: Sequence[Point]) -> list[Point]:
+    """Each line over the half of the window where the curve approaches it.
+
+    A line that the curve runs along is left out: it would only hide the curve.
+    """
     points: list[Point] = []
-    ends = (float(grid[0]), float(grid[-1]))
-    for line in record.asymptotes:
-        if not line.vertical:
-            points += _auxiliary(panel, line.line, line.towards, ends, line.slope, line.intercept)
+    for segment, line in enumerate(line for line in lines if not line.vertical):
+        side = 1 if line.towards > 0 else -1
+        half = sorted((p["x"], p["y"]) for p in curve if p["x"] * side >= 0)
+        if not half or all(y == line.slope * x + line.intercept for x, y in half if x):
+            continue
+        points += [
+            {
+                "panel": panel,
+                "series": "asymptote",
+                "x": x,
+                "y": line.slope * x + line.intercept,
+                "segment": segment,
+                "mark": "asymptote",
+            }
+            for x in (half[0][0], half[-1][0])
+        ]
     return points
-
-
-def _auxiliary(
-    panel: str,
-    name: str,
-    towards: float,
-    ends: tuple[float, float],
-    gradient: float,
-    intercept: float,
-) -> list[Point]:
-    """A straight line over the half of the window where the curve approaches it."""
-    inner = min(max(0.0, ends[0]), ends[1])
-    outer = ends[1] if towards > 0 else ends[0]
-    return [
-        {
-            "panel": panel,
-            "series": f"asymptote {name}",
-            "x": x,
-            "y": gradient * x + intercept,
-            "mark": "asymptote",
-        }
-        for x in sorted((inner, outer))
-    ]
 
 
 def _summary(record: FunctionRecord) -> list[str]:
