@@ -18,7 +18,8 @@ _MASK = (1 << 61) - 1
 
 def stable_hash(*parts: object) -> int:
     """A hash of integers, strings and tuples that is the same in every process."""
-    numbers = [p if isinstance(p, int) else _text_hash(p) for p in parts]
+    # Python gives -1 and -2 the same hash, so negative numbers move down by one.
+    numbers = [p - (p < 0) if isinstance(p, int) else _text_hash(p) for p in parts]
     return hash(tuple(numbers)) & _MASK
 
 

@@ -682,7 +682,8 @@ def _known_sum(axes: list[Axis], body: Expr) -> Expr | None:
     if len(axes) == 1:
         (axis,) = axes
         if isinstance(body, Bind) and body.kind in ("softmax", "argmax"):
-            if [i.axis for i in body.at] == [axis] and axis not in body.body.axes:
+            alone = [i.axis for i in body.at] == [axis] and axis not in body.body.axes
+            if alone and axis.size == body.bound[0].size:
                 return ONE
         if isinstance(body, Ref) and body.array.domain in ("prob", "onehot") and body.at:
             alone = all(axis not in i.axes for i in body.at[:-1])
@@ -700,6 +701,8 @@ def _inverse_times_matrix(axis: Axis, factors: list[Expr]) -> Expr | None:
         if not isinstance(first.body, Ref) or first.body.array is not second.array:
             continue
         rows, columns = first.bound
+        if axis.size != rows.size:
+            continue
         pattern = first.body.at
         for summed, other in ((1, 0), (0, 1)):
             if first.at[summed].axis is not axis or axis in first.at[other].axes:
