@@ -11,7 +11,7 @@ Tree = tuple[Any, ...]
 RELATIONS = ("==", "=", "!=", "<", "<=", ">", ">=")
 _WORD = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d][\w']*)"
-    r"|(?P<op>\*\*|//|==|!=|<=|>=|\.T\b|[-+*/@^<>=()\[\],]))"
+    r"|(?P<op>\*\*|//|==|!=|<=|>=|\.T\b|[-+*/@^<>=()\[\]{},]))"
 )
 _SPELLINGS = {
     "·": "*", "⋅": "*", "×": "*", "−": "-", "²": "**2", "³": "**3", "ᵀ": ".T", "^": "**",
@@ -127,6 +127,8 @@ class _Parser:
             return ("number", float(word))
         if kind == "name":
             word = _SAME_NAME.get(word, word)
+            if word.startswith("Σ_") or (word.endswith("_") and self.peek() == "{"):
+                return self.binder(word)
             if self.peek() == "(":
                 self.take()
                 return ("call", word, self.listed(")"))
@@ -142,10 +144,23 @@ class _Parser:
             return tree
         raise FormulaError(f"unexpected {word!r}")
 
+    def binder(self, word: str) -> Tree:
+        """``Σ_j`` or ``Σ_{j,k}`` before a product, ``softmax_{k}(...)`` of a vector over k."""
+        kind, _, letters = word.partition("_")
+        names = tuple(("name", letter) for letter in letters)
+        if not letters:
+            self.take("{")
+            names = self.listed("}")
+        if kind == "Σ":
+            return ("call", "sum", (*names, self.term()))
+        self.take("(")
+        (body,) = self.listed(")")
+        return ("bind", kind, (*names, body))
+
 
 def bound_by(tree: Tree) -> tuple[str, ...]:
-    """The indices that ``sum(m, n, body)`` binds."""
-    if tree[:2] != ("call", "sum") or len(tree[2]) < 2:
+    """The indices that ``sum(m, n, body)`` or ``softmax_{k}(body)`` binds."""
+    if tree[0] != "bind" and (tree[:2] != ("call", "sum") or len(tree[2]) < 2):
         return ()
     names = tree[2][:-1]
     if any(name[0] != "name" for name in names):

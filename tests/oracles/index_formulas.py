@@ -5,11 +5,13 @@ A third reader that shares no code with the package and none with NumPy's einsum
 ``softmax(z)[i]*(delta[i,j] - softmax(z)[j])`` are evaluated entry by entry with :mod:`math`.
 
 The language
-    indices           declared on the left-hand side, by ``output`` or by ``sum(m, body)``;
+    indices           declared on the left-hand side, by ``output``, by a sum or a vector;
                       they count from 0 and mean numbers: ``X[i+1, 2*j]``, ``i*z[i]``
     brackets          ``[j==k]``, ``[j=k]``, ``[i<=j]``, ``[x[i]>0]``: 1 or 0
     deltas            ``delta[i,j]``, ``δ[i,j]``, ``δ_ij``
     subscripts        ``X[i,l]``, ``X_il``, ``softmax(z)[i]``, ``(X @ w)[i]``
+    sums              ``sum(m, body)``, ``sum(m, n, body)``, ``Σ_m product``, ``Σ_{m,n} product``
+    vectors           ``softmax_{k}(X[i,k])[j]``, ``softmax(X, axis=0)[i,j]``
     operations        ``+ - * / // ** ^ @ .T``, comparisons, ``· × ⋅ − ² ᵀ Σ σ δ``
 A subscript outside of its array has no value; a zero factor makes it 0, as Iverson's convention
 says, and anything else is an error. Nothing wraps around.
@@ -40,6 +42,7 @@ from oracles.nested_numbers import (
     OF_ARRAYS,
     UNDEFINED,
     Nested,
+    along_axis,
     each,
     matmul,
     nested,
@@ -119,7 +122,7 @@ class _Reader:
         return found.pop()
 
     def _lengths(self, index: str, tree: Tree, declared: set[str]) -> Iterator[int]:
-        if tree[0] == "call" and tree[1] == "sum" and index in bound_by(tree):
+        if index in bound_by(tree):
             return
         subscript = subscript_of(tree, self.values)
         if subscript and subscript[0] != ("name", "delta"):
@@ -132,8 +135,7 @@ class _Reader:
                     if place == ("name", index):
                         yield length
         for part in parts_of(tree):
-            inner = declared | set(bound_by(tree)) if tree[0] == "call" else declared
-            yield from self._lengths(index, part, inner)
+            yield from self._lengths(index, part, declared | set(bound_by(tree)))
 
     # --- values -----------------------------------------------------------------------------
 
@@ -157,6 +159,8 @@ class _Reader:
                 return [list(row) for row in zip(*array, strict=True)]
             case ("@", left, right):
                 return matmul(self.value(left, at), self.value(right, at))
+            case ("bind", kind, _):
+                return OF_ARRAYS[kind](self._bound_array(tree, at))
             case ("call", name, arguments):
                 return self._call(name, arguments, at)
             case (operation, left, right):
@@ -195,18 +199,33 @@ class _Reader:
             if isinstance(condition, list):
                 raise FormulaError("where takes one condition, not an array of them")
             return self.value(arguments[1 if condition else 2], at)
+        axis = None
+        if arguments and arguments[-1][:3] == ("compare", "=", ("name", "axis")):
+            axis = self.value(arguments[-1][3], at)
+            arguments = arguments[:-1]
         given = [self.value(argument, at) for argument in arguments]
+        if axis is not None:
+            return along_axis(name, given[0], int(axis))
         if name in ELEMENTWISE:
             return each(ELEMENTWISE[name], *given)
         if name in OF_ARRAYS:
             return OF_ARRAYS[name](*given)
         raise FormulaError(f"unknown function {name!r}")
 
+    def _bound_array(self, tree: Tree, at: Mapping[str, int]) -> Nested:
+        """The body of a binder as an array over the bound indices."""
+        *_, body = tree[2]
+        bound = bound_by(tree)
+        extents = [self.extent(index, body, set(at) | set(bound)) for index in bound]
+        array = np.empty(extents)
+        for entry in product(*map(range, extents)):
+            array[entry] = self.value(body, {**at, **dict(zip(bound, entry, strict=True))})
+        return nested(array)
+
     def _sum(self, tree: Tree, at: Mapping[str, int]) -> Nested:
         *_, body = tree[2]
         bound = bound_by(tree)
-        outside = set(at) - set(bound)
-        extents = [self.extent(index, body, outside | set(bound)) for index in bound]
+        extents = [self.extent(index, body, set(at) | set(bound)) for index in bound]
         total = 0.0
         for entry in product(*map(range, extents)):
             value = self.value(body, {**at, **dict(zip(bound, entry, strict=True))})

@@ -184,3 +184,12 @@ OF_ARRAYS: dict[str, Callable[..., Nested]] = {
     "inv": lambda a: _eliminated(a)[0],
     "det": lambda a: _eliminated(a)[1],
 }
+
+
+def along_axis(name: str, value: Nested, axis: int) -> Nested:
+    """A function of the last axis, applied along another one."""
+    if name not in ("softmax", "log_softmax", "logsumexp"):
+        raise FormulaError(f"axis= is not read for {name}")
+    moved = np.moveaxis(np.array(value), axis, -1)
+    result = np.array(OF_ARRAYS[name](moved.tolist()))
+    return (np.moveaxis(result, -1, axis) if result.ndim == moved.ndim else result).tolist()
