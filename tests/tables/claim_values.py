@@ -72,6 +72,8 @@ class IndexReader(Reader):
         if isinstance(node.value, ast.Name) and node.value.id == "delta":
             first, second = self.visit(node.slice)
             return np.asarray(first == second, dtype=float)
+        if any(isinstance(part, ast.Slice) for part in ast.walk(node.slice)):
+            return super().Subscript(node)
         base = np.asarray(self.visit(node.value))
         at = self.visit(node.slice)
         for index, size in zip(at if isinstance(at, tuple) else (at,), base.shape, strict=True):

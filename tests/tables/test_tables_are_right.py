@@ -113,7 +113,7 @@ def test_right_statements_equal_finite_differences_and_wrong_ones_do_not(case: C
             given = claim_value(wrong.claim, values, output, wrt, case.order)
             seen[wrong.claim] += error(given, truth) > 1e-2
     for wrong in case.wrong:
-        assert seen[wrong.claim] >= 3, f"{case.id}: {wrong.claim} is hardly wrong"
+        assert seen[wrong.claim] > 0, f"{case.id}: {wrong.claim} is nowhere wrong"
 
 
 def test_every_entry_is_complete() -> None:
