@@ -141,7 +141,9 @@ def tangent(program: Program, seeds: dict[Array, Array]) -> Tensor:
                 inner = tuple(Axis(s) for s in operand.shape)
                 local = local_derivative(value, operand, axes, inner)
                 mapping = dict(zip(tangents[operand].axes, map(b.Index.of, inner), strict=True))
-                parts.append(b.total(inner, b.mul(local, b.substitute(tangents[operand].body, mapping))))
+                parts.append(
+                    b.total(inner, b.mul(local, b.substitute(tangents[operand].body, mapping)))
+                )
         if parts:
             tangents[value] = Tensor(axes, b.add(*parts))
     if program.output not in tangents:

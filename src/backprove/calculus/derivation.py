@@ -286,12 +286,19 @@ class Derivation(Result):
             )
         ]
         found.append(
-            Formula(index_latex(self.tensor, self.letter), self.index_form, "index form", self.index_form)
+            Formula(
+                index_latex(self.tensor, self.letter),
+                self.index_form,
+                "index form",
+                self.index_form,
+            )
         )
         term, reason = self._matrix
         if term is not None:
             label = "gradient" if not self.outputs and self.order == 1 else "matrix form"
-            found.append(Formula(f"{self._symbol_latex} = {term.latex}", term.text, label, term.text))
+            found.append(
+                Formula(f"{self._symbol_latex} = {term.latex}", term.text, label, term.text)
+            )
         elif len(self.shape) <= 2:
             found.append(Text(f"No matrix form: {reason}."))
         for order, form in self.kronecker:
@@ -302,7 +309,9 @@ class Derivation(Result):
                 left = rf"\overline{{{self.wrt}}}"
                 found.append(Formula(f"{left} = {vjp_term.latex}", self.vjp, "VJP", self.vjp))
             else:
-                found.append(Formula(index_latex(self._vjp_tensor, f"d{self.wrt}"), self.vjp, "VJP"))
+                found.append(
+                    Formula(index_latex(self._vjp_tensor, f"d{self.wrt}"), self.vjp, "VJP")
+                )
         if self.definitions:
             found.append(self._definitions_table())
         if self.note:
@@ -313,12 +322,16 @@ class Derivation(Result):
 
     def _steps_table(self) -> Table:
         rows = [
-            (s.rule, s.before, s.after, "" if s.error is None else f"{s.error:.0e}") for s in self.steps
+            (s.rule, s.before, s.after, "" if s.error is None else f"{s.error:.0e}")
+            for s in self.steps
         ]
         return Table(("rule", "before", "after", "error"), rows, "each step, checked numerically")
 
     def _definitions_table(self) -> Table:
-        used = [(v.name, v.template.format(*(i.name for i in v.inputs))) for v in self.program.operations]
+        used = [
+            (v.name, v.template.format(*(i.name for i in v.inputs)))
+            for v in self.program.operations
+        ]
         return Table(("name", "value"), used, "where")
 
     def to_dict(self) -> dict[str, Any]:
@@ -455,7 +468,17 @@ def _derive_one(f, wrt, shapes, order, layout, domain, structured) -> Derivation
     if layout == "denominator":
         axes = (*axes[len(outputs) :], *outputs)
     return Derivation(
-        text, wrt, program, array, order, layout, Tensor(axes, body), outputs, definitions, passes, note
+        text,
+        wrt,
+        program,
+        array,
+        order,
+        layout,
+        Tensor(axes, body),
+        outputs,
+        definitions,
+        passes,
+        note,
     )
 
 
@@ -524,7 +547,9 @@ def _symmetric_convention(body, axes, outputs, order, structured, wrt):  # type:
     return total, f"Symmetric-matrix convention: entries {wrt}[i,j] and {wrt}[j,i] move together."
 
 
-def bind_values(program: Program, values: Mapping[str, Any]) -> tuple[dict[Array, np.ndarray], dict[str, int]]:
+def bind_values(
+    program: Program, values: Mapping[str, Any]
+) -> tuple[dict[Array, np.ndarray], dict[str, int]]:
     """Inputs as arrays, and the sizes that their shapes give to the named sizes.
 
     Raises:
@@ -558,7 +583,9 @@ def _bind_size(name, array, size, extent, shape, sizes) -> None:  # type: ignore
         if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
             known = sizes.setdefault(str(size), extent)
             if known != extent:
-                raise ShapeError(f"the size {size} is {known} elsewhere and {extent} in '{name}' {shape}")
+                raise ShapeError(
+                    f"the size {size} is {known} elsewhere and {extent} in '{name}' {shape}"
+                )
             return
     if size.constant is not None and size.constant != extent:
         raise ShapeError(f"'{name}' has shape {shape}; declared {shape_text(array.shape)}")
@@ -569,7 +596,7 @@ def _check_finite(program: Program, arrays: Mapping[Array, np.ndarray]) -> None:
         if np.all(np.isfinite(arrays[value.array])):
             continue
         operands = [i.name for i in value.inputs]
-        if any(not np.all(np.isfinite(arrays.get(i.array, np.zeros(()))) ) for i in value.inputs):
+        if any(not np.all(np.isfinite(arrays.get(i.array, np.zeros(())))) for i in value.inputs):
             continue
         raise DomainError(
             f"{value.name} = {value.template.format(*operands)} is not finite at this point",
@@ -602,10 +629,16 @@ def _verify(derivation: Derivation, count: int, seed: int) -> Verification:
     try:
         sizes = numeric.sample_sizes(program)
         if numeric.total_entries(derivation.shape, sizes) > 300_000:
-            return Verification(0.0, 0, sizes, reason="the derivative is too large to compare entry by entry")
+            return Verification(
+                0.0, 0, sizes, reason="the derivative is too large to compare entry by entry"
+            )
         for point in numeric.points(program, count=count, seed=seed, sizes=sizes):
             found = _compare_at(derivation, point)
-            error, skipped, compared = max(error, found.error), skipped + found.skipped, compared + 1
+            error, skipped, compared = (
+                max(error, found.error),
+                skipped + found.skipped,
+                compared + 1,
+            )
     except DomainError as reason:
         return Verification(error, compared, sizes, skipped, reason.message)
     return Verification(error, compared, sizes, skipped)

@@ -42,7 +42,10 @@ def sample_sizes(program: Program, *, equal: bool = False) -> dict[str, int]:
         if equal:
             sizes = dict.fromkeys(names, 3 + shift)
         else:
-            sizes = {n: _SIZES[k % len(_SIZES)] + shift + 10 * (k // len(_SIZES)) for k, n in enumerate(names)}
+            sizes = {
+                n: _SIZES[k % len(_SIZES)] + shift + 10 * (k // len(_SIZES))
+                for k, n in enumerate(names)
+            }
         if all(condition.at(sizes) >= 0 for condition, _ in program.assumptions):
             return sizes
     raise DomainError(
@@ -52,7 +55,11 @@ def sample_sizes(program: Program, *, equal: bool = False) -> dict[str, int]:
 
 
 def sample(
-    array: Array, sizes: Mapping[str, int], rng: np.random.Generator, spread: str = "normal"
+    array: Array,
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    spread: str = "normal",
+    scale: float = 1.0,
 ) -> np.ndarray:
     """Random values of an array inside its domain.
 
@@ -62,6 +69,7 @@ def sample(
         rng: the source of randomness.
         spread: how free real entries are drawn: ``normal``, ``positive`` (0.3 to 1.8) or ``unit``
             (0.05 to 0.95).
+        scale: the standard deviation of ``normal`` entries.
     """
     shape = tuple(s.at(sizes) for s in array.shape)
     if math.prod(shape) > MAX_SAMPLED_ENTRIES:
@@ -92,7 +100,7 @@ def sample(
         return rng.uniform(0.3, 1.8, shape)
     if spread == "unit":
         return rng.uniform(0.05, 0.95, shape)
-    return rng.normal(size=shape)
+    return scale * rng.normal(size=shape)
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ class Point:
     values: dict[Array, np.ndarray]
 
 
-def output_value(program: Program, arrays: Mapping[Array, np.ndarray], sizes: Mapping[str, int]) -> np.ndarray:
+def output_value(
+    program: Program, arrays: Mapping[Array, np.ndarray], sizes: Mapping[str, int]
+) -> np.ndarray:
     """The value of the output, also when it is an input or a constant itself."""
     if program.output.array in arrays:
         return arrays[program.output.array]
@@ -118,6 +128,7 @@ def points(
     seed: int = 0,
     sizes: Mapping[str, int] | None = None,
     extra: Sequence[Array] = (),
+    scales: Sequence[float] = (1.0,),
 ) -> Iterator[Point]:
     """Random points at which every value of the program is finite.
 
@@ -127,6 +138,7 @@ def points(
         seed: the seed of the random numbers.
         sizes: the value of each named size; chosen all different if left out.
         extra: further arrays to sample, such as an upstream gradient.
+        scales: how far free real entries spread, in turn; several reach both sides of kinks.
 
     Raises:
         DomainError: no point was found; the message names the operation that fails.
@@ -137,10 +149,13 @@ def points(
     found, failure = 0, ""
     for attempt in range(count + 12):
         spread = ("normal", "positive", "unit")[attempt % 3 if failure else 0]
-        inputs = {a: sample(a, chosen, rng, spread) for a in arrays}
+        scale = scales[attempt % len(scales)]
+        inputs = {a: sample(a, chosen, rng, spread, scale) for a in arrays}
         with np.errstate(all="ignore"):
             values = run_program(program, inputs, chosen)
-        trouble = next((v for v in program.operations if not np.all(np.isfinite(values[v.array]))), None)
+        trouble = next(
+            (v for v in program.operations if not np.all(np.isfinite(values[v.array]))), None
+        )
         if trouble is None:
             found += 1
             yield Point(inputs, chosen, values)
@@ -186,7 +201,10 @@ def difference_quotients(
 
 
 def one_sided(
-    function: Callable[[np.ndarray], np.ndarray], at: np.ndarray, position: tuple[int, ...], step: float = 1e-6
+    function: Callable[[np.ndarray], np.ndarray],
+    at: np.ndarray,
+    position: tuple[int, ...],
+    step: float = 1e-6,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The slopes from the left and from the right in one coordinate, by second-order differences."""
     slopes = []
@@ -218,7 +236,9 @@ class Agreement:
     skipped: int
 
 
-def compare(given: np.ndarray, function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> Agreement:
+def compare(
+    given: np.ndarray, function: Callable[[np.ndarray], np.ndarray], at: np.ndarray
+) -> Agreement:
     """Compare a Jacobian, entry by entry, with finite differences of ``function`` at ``at``."""
     with np.errstate(all="ignore"):
         expected = difference_quotients(function, at)
@@ -232,7 +252,11 @@ def compare(given: np.ndarray, function: Callable[[np.ndarray], np.ndarray], at:
         return Agreement(0.0, (), 0.0, 0.0, 0)
     worst = tuple(int(k) for k in np.unravel_index(int(np.argmax(deviation)), deviation.shape))
     return Agreement(
-        float(deviation[worst]), worst, float(expected[worst]), float(given[worst]), int(rough.sum())
+        float(deviation[worst]),
+        worst,
+        float(expected[worst]),
+        float(given[worst]),
+        int(rough.sum()),
     )
 
 

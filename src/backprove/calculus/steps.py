@@ -82,8 +82,12 @@ def derivation_steps(program: Program, array: Array, passes: Backward | None) ->
 
 def _forward_step(value: Value) -> Step:
     text = value.template.format(*(i.name for i in value.inputs))
-    latex = value.latex.format(*(name_latex(i.name) if i.number is None else i.name for i in value.inputs))
-    return Step("name a value", text, f"{value.name} = {text}", f"{name_latex(value.name)} = {latex}", 0.0)
+    latex = value.latex.format(
+        *(name_latex(i.name) if i.number is None else i.name for i in value.inputs)
+    )
+    return Step(
+        "name a value", text, f"{value.name} = {text}", f"{name_latex(value.name)} = {latex}", 0.0
+    )
 
 
 def _point(program: Program) -> numeric.Point | None:
@@ -137,7 +141,9 @@ def _final_step(
     if value is None:
         return Step("no path", f"f does not depend on {array.name}", "J = 0", "J = 0", 0.0)
     parts = [p for p in passes.contributions if p.value is value]
-    before = " + ".join(f"∂f/∂{p.consumer.name}·∂{p.consumer.name}/∂{array.name}" for p in parts) or "f"
+    before = (
+        " + ".join(f"∂f/∂{p.consumer.name}·∂{p.consumer.name}/∂{array.name}" for p in parts) or "f"
+    )
     tensor = passes.tensor(value)
     error = None
     if point is not None and point.values[array].size <= 400:

@@ -85,15 +85,16 @@ def _multiplied_out(expr: Expr) -> list[Expr] | None:
 def _holds_bracket(expr: Add) -> bool:
     for term, _ in expr.terms:
         factors = [f for f, _ in term.factors] if isinstance(term, Mul) else [term]
-        if any(isinstance(f, (Bracket, Add)) and (isinstance(f, Bracket) or _holds_bracket(f)) for f in factors):
+        if any(
+            isinstance(f, (Bracket, Add)) and (isinstance(f, Bracket) or _holds_bracket(f))
+            for f in factors
+        ):
             return True
     return False
 
 
 def _monomial(term: Expr) -> Monomial:
-    factors = (
-        [b.power(f, e) for f, e in term.factors] if isinstance(term, Mul) else [term]
-    )
+    factors = [b.power(f, e) for f, e in term.factors] if isinstance(term, Mul) else [term]
     lead = term.coefficient if isinstance(term, Mul) else Fraction(1)
     pairs, conditions, rest = [], [], [Num(lead)]
     for factor in factors:
@@ -112,7 +113,11 @@ def _plain_pair(bracket: Bracket) -> tuple[Axis, Axis] | None:
     if bracket.relation != "==" or bracket.index.offset.terms or len(bracket.index.terms) != 2:
         return None
     (first, c1), (second, c2) = bracket.index.terms
-    if isinstance(first, Axis) and isinstance(second, Axis) and {c1.constant, c2.constant} == {1, -1}:
+    if (
+        isinstance(first, Axis)
+        and isinstance(second, Axis)
+        and {c1.constant, c2.constant} == {1, -1}
+    ):
         return first, second
     return None
 
@@ -189,7 +194,9 @@ def _matrix_structure(terms, outputs, inputs, entries, found, tensor):  # type: 
             f"{kind} + rank {len(others)}", entries, "A diagonal and outer products of vectors."
         )
     if all(not m for m in matches) and all(_is_outer(t, outputs, inputs) for t in terms):
-        return found(f"rank {len(terms)}", entries, "Outer products of an output and an input part.")
+        return found(
+            f"rank {len(terms)}", entries, "Outer products of an output and an input part."
+        )
     return _blocks(terms, matches, outputs, inputs, entries, found)
 
 
@@ -206,7 +213,9 @@ def _blocks(terms, matches, outputs, inputs, entries, found):  # type: ignore[no
         if len(terms) == 1 and kron[0]:
             return found("Kronecker", nonzeros, "A product of factors for separate pairs of axes.")
         return found(
-            "block-diagonal", nonzeros, "A delta joins an output axis and an input axis in every term."
+            "block-diagonal",
+            nonzeros,
+            "A delta joins an output axis and an input axis in every term.",
         )
     if all(kron) and len(outputs) > 1:
         kind = "Kronecker" if len(terms) == 1 else "Kronecker sum"
@@ -232,9 +241,7 @@ def _is_kronecker(term: Monomial, match, outputs, inputs) -> bool:  # type: igno
 def _is_outer(term: Monomial, outputs: list[Axis], inputs: list[Axis]) -> bool:
     if term.pairs or term.conditions:
         return False
-    return all(
-        not (group & set(outputs) and group & set(inputs)) for group in _groups(term.rest)
-    )
+    return all(not (group & set(outputs) and group & set(inputs)) for group in _groups(term.rest))
 
 
 def _groups(rest: Expr) -> list[set[Axis]]:
@@ -256,9 +263,16 @@ def _conditional(terms, outputs, inputs, entries, found):  # type: ignore[no-unt
             return found("triangular", entries, "Every term holds an order of the two indices.")
     offsets = [c.index.offset.constant for c in conditions]
     equalities = all(c.relation == "==" for c in conditions)
-    if single and equalities and None not in offsets and all(t.pairs or t.conditions for t in terms):
+    if (
+        single
+        and equalities
+        and None not in offsets
+        and all(t.pairs or t.conditions for t in terms)
+    ):
         return found(
-            "banded", f"{len(terms)}*{outputs[0].size}", "Every term fixes the distance of the indices."
+            "banded",
+            f"{len(terms)}*{outputs[0].size}",
+            "Every term fixes the distance of the indices.",
         )
     return found("sparse", entries, "Conditions on indices restrict the entries.")
 

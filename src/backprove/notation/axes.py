@@ -214,9 +214,7 @@ class Axis:
         self.level = level
         self.bound = level >= 0
         self.key = (
-            stable_hash("bound", hash(size), level, place)
-            if self.bound
-            else next(Axis._counter)
+            stable_hash("bound", hash(size), level, place) if self.bound else next(Axis._counter)
         )
 
     def __repr__(self) -> str:
@@ -247,9 +245,7 @@ class Floor:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Floor)
-            and self.index == other.index
-            and self.divisor == other.divisor
+            isinstance(other, Floor) and self.index == other.index and self.divisor == other.divisor
         )
 
     def __hash__(self) -> int:
@@ -364,9 +360,7 @@ class Index:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Index)
-            and self.terms == other.terms
-            and self.offset == other.offset
+            isinstance(other, Index) and self.terms == other.terms and self.offset == other.offset
         )
 
     def __hash__(self) -> int:

@@ -117,7 +117,9 @@ def test(relation: str, value: Expr) -> Expr:
     """The indicator of ``value > 0`` (or ``>= 0``, ``== 0``)."""
     if isinstance(value, Num):
         v = value.value
-        return ONE if (v > 0 if relation == ">" else v >= 0 if relation == ">=" else v == 0) else ZERO
+        return (
+            ONE if (v > 0 if relation == ">" else v >= 0 if relation == ">=" else v == 0) else ZERO
+        )
     if isinstance(value, Mul) and (value.coefficient > 0 or relation == "=="):
         value = mul(num(1 / value.coefficient), value)
     return Test(relation, value)
@@ -351,9 +353,11 @@ def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
         if (inner_exponent * exponent).denominator == 1 and (inner_exponent * exponent) % 2 == 0:
             return power(inner, inner_exponent * exponent)
         absolute = fn("abs", inner)
-        return Mul(Fraction(1), ((absolute, inner_exponent * exponent),)) if (
-            inner_exponent * exponent != 1
-        ) else absolute
+        return (
+            Mul(Fraction(1), ((absolute, inner_exponent * exponent),))
+            if (inner_exponent * exponent != 1)
+            else absolute
+        )
     return Mul(Fraction(1), ((base, exponent),))
 
 
@@ -444,7 +448,9 @@ def where(condition: Expr, yes: Expr, no: Expr) -> Expr:
     return yes if yes is no else Where(condition, yes, no)
 
 
-def bind(kind: str, axes: Sequence[Axis], body: Expr, at: Sequence[int | Size | Axis | Index]) -> Expr:
+def bind(
+    kind: str, axes: Sequence[Axis], body: Expr, at: Sequence[int | Size | Axis | Index]
+) -> Expr:
     """A function of the whole slice ``body`` over ``axes``, at the entry ``at``."""
     indices = tuple(Index.of(i) for i in at)
     if kind == "inv":
@@ -573,7 +579,7 @@ def _must_split(body: Add, axes: Sequence[Axis]) -> bool:
     if body.constant and len(body.terms) == 0:
         return True
     return any(
-        _has_delta(t, axes) or any(a not in t.axes for a in axes) and _is_light(t)
+        _has_delta(t, axes) or (any(a not in t.axes for a in axes) and _is_light(t))
         for t, _ in body.terms
     )
 
@@ -814,7 +820,11 @@ def _coloured(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) ->
             )
         case Bind():
             parts = [_coloured_index(i, colours) for i in expr.at]
-            if expr.kind == "inv" and isinstance(expr.body, Ref) and expr.body.array.domain == "spd":
+            if (
+                expr.kind == "inv"
+                and isinstance(expr.body, Ref)
+                and expr.body.array.domain == "spd"
+            ):
                 parts.sort()
             known = stable_hash("bind", expr.kind, _coloured_binder(expr, colours), *parts)
         case _:
@@ -836,9 +846,7 @@ def _coloured_index(index: Index, colours: Mapping[Axis, int]) -> int:
         if isinstance(atom, Axis):
             colour = stable_hash("colour", colours[atom]) if atom in colours else atom.key
         else:
-            colour = stable_hash(
-                "floor", _coloured_index(atom.index, colours), hash(atom.divisor)
-            )
+            colour = stable_hash("floor", _coloured_index(atom.index, colours), hash(atom.divisor))
         parts.append(stable_hash(colour, hash(coefficient)))
     return stable_hash("index", hash(index.offset), *sorted(parts))
 

@@ -139,7 +139,9 @@ class Evaluator:
         """Entries of an array at indices; positions outside are cut to the edge (they are guarded)."""
         plain = [i.axis for i in at]
         if all(a is not None for a in plain) and len(set(plain)) == len(plain):
-            fits = [a.size.at(self.sizes) == s for a, s in zip(plain, array.shape, strict=True) if a]
+            fits = [
+                a.size.at(self.sizes) == s for a, s in zip(plain, array.shape, strict=True) if a
+            ]
             if all(fits):
                 return tuple(a for a in plain if a is not None), array
         parts = [self.index(i) for i in at]
@@ -196,9 +198,7 @@ class Evaluator:
         positions = tuple(k for k, a in enumerate(axes) if a in expr.bound)
         return kept, value.sum(axis=positions)
 
-    def _contract(
-        self, parts: list[Labelled], bound: Sequence[Axis], scale: float
-    ) -> Labelled:
+    def _contract(self, parts: list[Labelled], bound: Sequence[Axis], scale: float) -> Labelled:
         axes = _union([p[0] for p in parts])
         letters = {a: k for k, a in enumerate(axes)}
         kept = [a for a in axes if a not in bound]
@@ -249,7 +249,11 @@ def _slices(kind: str, value: np.ndarray, rank: int) -> np.ndarray:
     if kind == "prod":
         return value.prod(axis=last)
     if kind in ("max", "min", "argmax"):
-        extreme = real.min(axis=last, keepdims=True) if kind == "min" else real.max(axis=last, keepdims=True)
+        extreme = (
+            real.min(axis=last, keepdims=True)
+            if kind == "min"
+            else real.max(axis=last, keepdims=True)
+        )
         hits = (real == extreme).astype(float)
         weights = hits / hits.sum(axis=last, keepdims=True)
         return weights if kind == "argmax" else (weights * value).sum(axis=last)

@@ -205,9 +205,7 @@ class Mul(Expr):
             found.coefficient, found.factors = coefficient, factors
             found.axes, found.level = _join(b for b, _ in factors)
             parts = [x for b, e in factors for x in (b.key, e.numerator, e.denominator)]
-            found.key = stable_hash(
-                "mul", coefficient.numerator, coefficient.denominator, *parts
-            )
+            found.key = stable_hash("mul", coefficient.numerator, coefficient.denominator, *parts)
             _interned[cls, coefficient, factors] = found
         return found
 
@@ -315,9 +313,7 @@ class Bind(Expr):
     body: Expr
     at: tuple[Index, ...]
 
-    def __new__(
-        cls, kind: str, bound: tuple[Axis, ...], body: Expr, at: tuple[Index, ...]
-    ) -> Bind:
+    def __new__(cls, kind: str, bound: tuple[Axis, ...], body: Expr, at: tuple[Index, ...]) -> Bind:
         found = _interned.get((cls, kind, bound, body, at))
         if found is None:
             found = object.__new__(cls)

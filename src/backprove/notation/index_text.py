@@ -398,7 +398,9 @@ def _sides(index: Index) -> tuple[Index, Index]:
     return left, right
 
 
-def printer_for(exprs: Iterable[Expr], axes: Sequence[Axis], reserved: Iterable[str] = ()) -> IndexPrinter:
+def printer_for(
+    exprs: Iterable[Expr], axes: Sequence[Axis], reserved: Iterable[str] = ()
+) -> IndexPrinter:
     """A printer whose letters for ``axes`` are i, j, k, l, ... in order.
 
     Args:

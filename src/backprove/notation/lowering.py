@@ -52,7 +52,9 @@ class Lowering:
     def value(self, node: Node) -> Value:
         """The value of a node."""
         if len(self.builder.values) > MAX_OPERATIONS:
-            raise self.notation_error(f"the expression has more than {MAX_OPERATIONS:,} operations", node)
+            raise self.notation_error(
+                f"the expression has more than {MAX_OPERATIONS:,} operations", node
+            )
         handler = _NODES.get(node.kind)
         if handler is None:
             raise self.notation_error(f"a {node.kind} cannot stand here", node)
@@ -106,7 +108,9 @@ class Lowering:
             offset = rank - len(shape)
             indices.append(
                 [
-                    Index.of(0) if shape[k] == 1 and sizes[k + offset] != 1 else Index.of(axes[k + offset])
+                    Index.of(0)
+                    if shape[k] == 1 and sizes[k + offset] != 1
+                    else Index.of(axes[k + offset])
                     for k in range(len(shape))
                 ]
             )
@@ -119,7 +123,11 @@ class Lowering:
         sign = 1
         while node.kind == "unary":
             sign, node = -sign, node.children[0]
-        if node.kind != "number" or not isinstance(node.value, Fraction) or node.value.denominator != 1:
+        if (
+            node.kind != "number"
+            or not isinstance(node.value, Fraction)
+            or node.value.denominator != 1
+        ):
             raise self.notation_error(f"{what} must be an integer", node)
         if abs(node.value) > MAX_SIZE:
             raise self.notation_error(f"{what} is {node.value}; at most {MAX_SIZE:,} is read", node)
@@ -140,7 +148,13 @@ class Lowering:
             return Size.named(node.value)
         if node.kind == "binary" and node.value in ("+", "-", "*"):
             left, right = (self.size(c) for c in node.children)
-            return left + right if node.value == "+" else left - right if node.value == "-" else left * right
+            return (
+                left + right
+                if node.value == "+"
+                else left - right
+                if node.value == "-"
+                else left * right
+            )
         raise self.notation_error("expected a size: an integer, a name, or n + 1, n*d", node)
 
     def size_tuple(self, node: Node) -> list[Size]:
@@ -199,7 +213,8 @@ class Lowering:
                 index = len(found)
                 if index >= len(names) or any(c.kind == "keyword" for c in node.children[:index]):
                     raise self.notation_error(
-                        f"'{node.value}' takes at most {len(names)} arguments ({', '.join(names)})", item
+                        f"'{node.value}' takes at most {len(names)} arguments ({', '.join(names)})",
+                        item,
                     )
                 name, value = names[index], item
             if name in found:
@@ -233,7 +248,11 @@ def supported_functions() -> list[str]:
 
 
 def lower(
-    text: str, symbols: Mapping[str, Array], *, sizes: set[str] | None = None, node: Node | None = None
+    text: str,
+    symbols: Mapping[str, Array],
+    *,
+    sizes: set[str] | None = None,
+    node: Node | None = None,
 ) -> Program:
     """The program of an expression.
 
@@ -331,7 +350,15 @@ def _fold(low: Lowering, operator: str, left: Value, right: Value, node: Node) -
     a, c = left.number, right.number
     if a is None or c is None or (operator == "/" and c == 0):
         return None
-    number = a + c if operator == "+" else a - c if operator == "-" else a * c if operator == "*" else a / c
+    number = (
+        a + c
+        if operator == "+"
+        else a - c
+        if operator == "-"
+        else a * c
+        if operator == "*"
+        else a / c
+    )
     if max(number.numerator.bit_length(), number.denominator.bit_length()) > 4096:
         raise low.notation_error("the number is too large", node)
     return low.builder.constant(number, node.span)
@@ -342,7 +369,8 @@ def _power(low: Lowering, node: Node, left: Value, right: Value) -> Value:
         exponent = right.number
         if abs(exponent) > MAX_EXPONENT or exponent.denominator > MAX_EXPONENT:
             raise low.unsupported(
-                f"the exponent {exponent} is out of range (at most {MAX_EXPONENT:,})", node.children[1]
+                f"the exponent {exponent} is out of range (at most {MAX_EXPONENT:,})",
+                node.children[1],
             )
         if left.number is not None and exponent.denominator == 1 and (left.number or exponent > 0):
             bits = max(left.number.numerator.bit_length(), left.number.denominator.bit_length())
@@ -358,7 +386,9 @@ def _power(low: Lowering, node: Node, left: Value, right: Value) -> Value:
             node,
         )
     if left.kind == "constant" and left.name == "e":
-        return low.elementwise("exp", [right], lambda x: b.fn("exp", x), "exp({0})", "e^{{{0}}}", node)
+        return low.elementwise(
+            "exp", [right], lambda x: b.fn("exp", x), "exp({0})", "e^{{{0}}}", node
+        )
     return low.elementwise(
         "pow", [left, right], lambda x, y: b.fn("pow", x, y), "{0} ** {1}", "{{{0}}}^{{{1}}}", node
     )
@@ -397,7 +427,9 @@ def _call(low: Lowering, node: Node) -> Value:
     except UnknownName:
         if name in low.symbols:
             raise low.notation_error(
-                f"'{name}' is a symbol, not a function", node, f"Write '{name} * (...)' for a product."
+                f"'{name}' is a symbol, not a function",
+                node,
+                f"Write '{name} * (...)' for a product.",
             ) from None
         close = difflib.get_close_matches(name, supported_functions(), 3)
         hint = f"Did you mean {' or '.join(close)}? " if close else ""

@@ -138,12 +138,16 @@ def _concatenate(low: Lowering, node: Node) -> Value:
     operands, given = _operands(low, node, "concatenate")
     rank = len(operands[0].shape)
     if rank == 0:
-        raise low.shape_error("'concatenate' needs arrays with at least one axis", node, "Use stack.")
+        raise low.shape_error(
+            "'concatenate' needs arrays with at least one axis", node, "Use stack."
+        )
     (along,) = low.axis_list(given["axis"], rank, node)[:1] if "axis" in given else (0,)
     reference = operands[0].shape
     for operand in operands:
         same = len(operand.shape) == rank and all(
-            s == r for k, (s, r) in enumerate(zip(operand.shape, reference, strict=False)) if k != along
+            s == r
+            for k, (s, r) in enumerate(zip(operand.shape, reference, strict=False))
+            if k != along
         )
         if not same:
             raise low.shape_error(
@@ -160,7 +164,12 @@ def _concatenate(low: Lowering, node: Node) -> Value:
     for operand in operands:
         at = [Index.of(a) for a in axes]
         at[along] = Index.of(whole) - offset
-        pieces.append((b.bracket("<=", Index.of(whole) - offset - operand.shape[along] + 1), operand.entry(*at)))
+        pieces.append(
+            (
+                b.bracket("<=", Index.of(whole) - offset - operand.shape[along] + 1),
+                operand.entry(*at),
+            )
+        )
         offset = offset + operand.shape[along]
     body = pieces[-1][1]
     for inside, entry in reversed(pieces[:-1]):
@@ -211,7 +220,9 @@ def _stack(low: Lowering, node: Node) -> Value:
 def _reshape(low: Lowering, node: Node) -> Value:
     operand = low.value(node.children[0]) if node.children else None
     if operand is None or len(node.children) < 2:
-        raise low.notation_error("'reshape' takes an array and a shape, as in reshape(x, (n, d))", node)
+        raise low.notation_error(
+            "'reshape' takes an array and a shape, as in reshape(x, (n, d))", node
+        )
     target = node.children[1:]
     if len(target) == 1 and target[0].kind in ("tuple", "list"):
         target = target[0].children
@@ -226,8 +237,10 @@ def _reshape(low: Lowering, node: Node) -> Value:
         [operand],
         axes,
         operand.entry(*unravel(flat, operand.shape)),
-        template=f"reshape({{0}}, ({listed},))" if len(sizes) == 1 else f"reshape({{0}}, ({listed}))",
-        latex=rf"\operatorname{{{{reshape}}}}({{0}})",
+        template=f"reshape({{0}}, ({listed},))"
+        if len(sizes) == 1
+        else f"reshape({{0}}, ({listed}))",
+        latex=r"\operatorname{{reshape}}({0})",
         attributes=(listed,),
         span=node.span,
     )
@@ -274,9 +287,15 @@ def _target_sizes(low: Lowering, node: Node, operand: Value, target: list[Node])
 
 def _exact_quotient(count: Size, known: Size) -> Size | None:
     if count.constant is not None and known.constant is not None:
-        return Size.of(count.constant // known.constant) if count.constant % known.constant == 0 else None
+        return (
+            Size.of(count.constant // known.constant)
+            if count.constant % known.constant == 0
+            else None
+        )
     quotient = floor_divide(Index.of(count), known)
-    return quotient.value if quotient.value is not None and quotient.value * known == count else None
+    return (
+        quotient.value if quotient.value is not None and quotient.value * known == count else None
+    )
 
 
 @function("ravel", "flatten")
@@ -329,7 +348,9 @@ def _triangle(name: str, lower: bool) -> None:
         operand = low.value(given["A"])
         shift = low.integer(given["k"], "k") if "k" in given else 0
         if len(operand.shape) < 2:
-            raise low.shape_error(f"'{name}' needs a matrix, found {shape_text(operand.shape)}", node)
+            raise low.shape_error(
+                f"'{name}' needs a matrix, found {shape_text(operand.shape)}", node
+            )
         axes = [Axis(s) for s in operand.shape]
         distance = Index.of(axes[-1]) - Index.of(axes[-2]) - shift
         inside = b.bracket("<=", distance if lower else -distance)

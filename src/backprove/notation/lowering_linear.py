@@ -61,9 +61,13 @@ def _dot(low: Lowering, node: Node) -> Value:
     given = low.arguments(node, ["a", "b"])
     left, right = low.value(given["a"]), low.value(given["b"])
     if not left.shape or not right.shape:
-        return low.elementwise("multiply", [left, right], b.mul, "{0} * {1}", r"{0} \cdot {1}", node)
+        return low.elementwise(
+            "multiply", [left, right], b.mul, "{0} * {1}", r"{0} \cdot {1}", node
+        )
     if len(left.shape) > 2 or len(right.shape) > 2:
-        raise low.unsupported("'dot' of more than two axes is not supported", node, "Use einsum or @.")
+        raise low.unsupported(
+            "'dot' of more than two axes is not supported", node, "Use einsum or @."
+        )
     return product(low, node, left, right)
 
 
@@ -101,9 +105,7 @@ def _kron(low: Lowering, node: Node) -> Value:
         )
     axes = [Axis(p * q) for p, q in zip(left.shape, right.shape, strict=True)]
     outer = [floor_divide(Index.of(a), q) for a, q in zip(axes, right.shape, strict=True)]
-    inner = [
-        Index.of(a) - o * q for a, o, q in zip(axes, outer, right.shape, strict=True)
-    ]
+    inner = [Index.of(a) - o * q for a, o, q in zip(axes, outer, right.shape, strict=True)]
     return low.builder.operation(
         "kron",
         [left, right],
@@ -118,14 +120,17 @@ def _kron(low: Lowering, node: Node) -> Value:
 @function("einsum")
 def _einsum(low: Lowering, node: Node) -> Value:
     if not node.children or node.children[0].kind != "string":
-        raise low.notation_error('einsum starts with its subscripts, as in einsum("ij,jk->ik", A, B)', node)
+        raise low.notation_error(
+            'einsum starts with its subscripts, as in einsum("ij,jk->ik", A, B)', node
+        )
     subscripts = str(node.children[0].value).replace(" ", "")
     operands = [low.value(c) for c in node.children[1:]]
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
         raise low.notation_error(
-            f"einsum names {len(terms)} operands in '{subscripts}' and is given {len(operands)}", node
+            f"einsum names {len(terms)} operands in '{subscripts}' and is given {len(operands)}",
+            node,
         )
     if not arrow:
         letters = inputs.replace(",", "")
@@ -158,7 +163,9 @@ def _einsum_axes(
     axes: dict[str, Axis] = {}
     for term, operand in zip(terms, operands, strict=True):
         if not term.isalpha() and term:
-            raise low.unsupported(f"einsum subscripts are letters; found '{term}'", node.children[0])
+            raise low.unsupported(
+                f"einsum subscripts are letters; found '{term}'", node.children[0]
+            )
         if len(term) != len(operand.shape):
             raise low.shape_error(
                 f"einsum '{subscripts}': '{term}' names {len(term)} axes of an operand of shape "
@@ -169,7 +176,8 @@ def _einsum_axes(
             known = axes.setdefault(letter, Axis(size))
             if known.size != size:
                 raise low.shape_error(
-                    f"einsum '{subscripts}': index '{letter}' has sizes {known.size} and {size}", node
+                    f"einsum '{subscripts}': index '{letter}' has sizes {known.size} and {size}",
+                    node,
                 )
     return axes
 
@@ -235,7 +243,8 @@ def _diag(low: Lowering, node: Node) -> Value:
         axes, body = [i], operand.entry(i, i)
     else:
         raise low.shape_error(
-            f"'diag' needs a vector or a square matrix, found shape {shape_text(operand.shape)}", node
+            f"'diag' needs a vector or a square matrix, found shape {shape_text(operand.shape)}",
+            node,
         )
     return low.builder.operation(
         "diag",

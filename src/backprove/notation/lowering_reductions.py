@@ -37,7 +37,9 @@ def _reduction(name: str, reduce: Reducer, latex: str) -> Handler:
             options += ", keepdims=True"
         shown_latex = latex
         if "axis" in given and len(operand.shape) > 1:
-            shown_latex = latex.replace("{0}", rf"{{0}};\,\text{{{{axis {', '.join(map(str, reduced))}}}}}")
+            shown_latex = latex.replace(
+                "{0}", rf"{{0}};\,\text{{{{axis {', '.join(map(str, reduced))}}}}}"
+            )
         return low.builder.operation(
             name,
             [operand],
@@ -87,7 +89,9 @@ function("prod")(_reduction("prod", _binder("prod"), r"\prod({0})"))
 function("logsumexp")(_reduction("logsumexp", _binder("logsumexp"), r"\operatorname{{lse}}({0})"))
 
 
-def _along_axis(name: str, body: Callable[[Axis, Expr, Axis, Size], Expr], default: int | None) -> Handler:
+def _along_axis(
+    name: str, body: Callable[[Axis, Expr, Axis, Size], Expr], default: int | None
+) -> Handler:
     def handler(low: Lowering, node: Node) -> Value:
         given = low.arguments(node, ["x"], ["axis"])
         operand = low.value(given["x"])
@@ -97,7 +101,9 @@ def _along_axis(name: str, body: Callable[[Axis, Expr, Axis, Size], Expr], defau
         if "axis" in given:
             (along,) = low.axis_list(given["axis"], rank, node)[:1]
         elif default is None and rank > 1:
-            raise low.shape_error(f"'{name}' of a matrix needs axis=", node, f"Write {name}(x, axis=0).")
+            raise low.shape_error(
+                f"'{name}' of a matrix needs axis=", node, f"Write {name}(x, axis=0)."
+            )
         else:
             along = rank - 1 if default is None else default % rank
         axes = [Axis(s) for s in operand.shape]
@@ -198,7 +204,12 @@ def _elu(low: Lowering, node: Node) -> Value:
     operand = low.value(given["x"])
     if "alpha" not in given:
         return low.elementwise(
-            "elu", [operand], lambda x: b.fn("elu", x), "elu({0})", r"\operatorname{{elu}}({0})", node
+            "elu",
+            [operand],
+            lambda x: b.fn("elu", x),
+            "elu({0})",
+            r"\operatorname{{elu}}({0})",
+            node,
         )
     alpha = low.value(given["alpha"])
     return low.elementwise(

@@ -206,10 +206,10 @@ def _sum_of_terms(expr: Add) -> Placed:
 
 def _reference(expr: Ref) -> Placed:
     plain = [i.axis for i in expr.at]
-    name = mt.atom(expr.array.name, kind="symmetric" if expr.array.domain in ("symmetric", "spd") else "atom")
-    full = all(
-        a is not None and a.size == s for a, s in zip(plain, expr.array.shape, strict=True)
+    name = mt.atom(
+        expr.array.name, kind="symmetric" if expr.array.domain in ("symmetric", "spd") else "atom"
     )
+    full = all(a is not None and a.size == s for a, s in zip(plain, expr.array.shape, strict=True))
     if full and len(set(plain)) == len(plain):
         return Placed(name, tuple(a for a in plain if a is not None))
     if full and len(plain) == 2:
@@ -433,7 +433,9 @@ class _Contraction:
             term = mt.matmul([mt.hadamard(matrices), mt.hadamard(weights)])
             self._push(other, term)
             return
-        only = other in self.bound and len(self._neighbours(other)) == 0 and other not in self.vectors
+        only = (
+            other in self.bound and len(self._neighbours(other)) == 0 and other not in self.vectors
+        )
         if only and len(matrices) == 2 and any(m.kind == "matmul" for m in matrices):
             self._push_scalar(other, mt.trace(mt.matmul([matrices[0], mt.transpose(matrices[1])])))
             return
@@ -453,9 +455,7 @@ class _Contraction:
     def _assemble(self) -> Placed:
         self.over = [t for t in self.over if t.text]
         free = tuple(
-            dict.fromkeys(
-                [a for r, c, _ in self.matrices for a in (r, c)] + list(self.vectors)
-            )
+            dict.fromkeys([a for r, c, _ in self.matrices for a in (r, c)] + list(self.vectors))
         )
         if self.equal is not None:
             return self._diagonal(free)

@@ -10,8 +10,42 @@ from fractions import Fraction
 from backprove import functions
 
 GREEK = set(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
 )
 _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(5)
 
@@ -141,7 +175,9 @@ def call(name: str, *args: Term, options: str = "", kind: str = "call") -> Term:
     inside = ", ".join(a.latex for a in args)
     axis = re.search(r"axis=(\d+)", options)
     lower = rf"_{{\text{{axis }}{axis[1]}}}" if axis else ""
-    return Term(text, rf"\operatorname{{{shown}}}{lower}\left({inside}\right)", parts=args, kind=kind)
+    return Term(
+        text, rf"\operatorname{{{shown}}}{lower}\left({inside}\right)", parts=args, kind=kind
+    )
 
 
 def column(vector: Term) -> Term:
@@ -247,7 +283,9 @@ def _scaled_latex(top: list[Term], bottom: list[Term], lead: str, body: Term | N
 def plus(terms: Sequence[tuple[Fraction, Term]]) -> Term:
     """A sum of terms with coefficients; positive terms first, common factors collected."""
     terms = _collect(list(terms))
-    ordered = sorted(terms, key=lambda item: (item[0] < 0, item[1].kind == "number", _rank(item[1])))
+    ordered = sorted(
+        terms, key=lambda item: (item[0] < 0, item[1].kind == "number", _rank(item[1]))
+    )
     text = latex = ""
     for coefficient, term in ordered:
         piece = scaled(abs(coefficient), [], [], term)
@@ -255,7 +293,9 @@ def plus(terms: Sequence[tuple[Fraction, Term]]) -> Term:
             piece = number(abs(coefficient))
         sign = "-" if coefficient < 0 else "+"
         text += (f" {sign} " if text else ("-" if sign == "-" else "")) + piece.within(_PRODUCT)
-        latex += (f" {sign} " if latex else ("-" if sign == "-" else "")) + piece.latex_within(_PRODUCT)
+        latex += (f" {sign} " if latex else ("-" if sign == "-" else "")) + piece.latex_within(
+            _PRODUCT
+        )
     if len(ordered) == 1:
         coefficient, term = ordered[0]
         return scaled(coefficient, [], [], term)
@@ -283,9 +323,7 @@ def _collect(terms: list[tuple[Fraction, Term]]) -> list[tuple[Fraction, Term]]:
                 merged.extend(group)
                 continue
             lead = group[0][0]
-            rest = [
-                (c / lead, matmul(t.parts[:-1] if last else t.parts[1:])) for c, t in group
-            ]
+            rest = [(c / lead, matmul(t.parts[:-1] if last else t.parts[1:])) for c, t in group]
             end = group[0][1].parts[-1 if last else 0]
             inside = plus(rest)
             merged.append((lead, matmul([inside, end] if last else [end, inside])))

@@ -165,7 +165,9 @@ class Builder:
         key = ("operation", name, tuple(id(v) for v in inputs), attributes, template)
         if key not in self._known:
             self._count += 1
-            array = Array(f"h{self._count}", tuple(a.size for a in axes), order=10_000 + self._count)
+            array = Array(
+                f"h{self._count}", tuple(a.size for a in axes), order=10_000 + self._count
+            )
             value = Value(
                 array,
                 "operation",

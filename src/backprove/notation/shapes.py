@@ -41,9 +41,13 @@ def parse_shape(shape: ShapeLike, name: str = "") -> tuple[Size, ...]:
     elif isinstance(shape, (int, Size)):
         parts = [shape]
     else:
-        parts = [_size_of_word(p, p, Span(0, len(p)), name) if isinstance(p, str) else p for p in shape]
+        parts = [
+            _size_of_word(p, p, Span(0, len(p)), name) if isinstance(p, str) else p for p in shape
+        ]
     if len(parts) > MAX_RANK:
-        raise ShapeError(f"{name or 'the shape'} has {len(parts)} axes; at most {MAX_RANK} are read")
+        raise ShapeError(
+            f"{name or 'the shape'} has {len(parts)} axes; at most {MAX_RANK} are read"
+        )
     return tuple(_checked(p, name) for p in parts)
 
 
@@ -102,7 +106,9 @@ def declare(
     (n, d)
     """
     if not isinstance(shapes, Mapping):
-        raise ShapeError(f'shapes is {type(shapes).__name__}; expected a mapping such as {{"X": "n d"}}')
+        raise ShapeError(
+            f'shapes is {type(shapes).__name__}; expected a mapping such as {{"X": "n d"}}'
+        )
     domains = dict.fromkeys(shapes, domain) if isinstance(domain, str) else dict(domain or {})
     for name in domains:
         if name not in shapes:
