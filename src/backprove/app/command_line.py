@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import backprove as bp
+from backprove.app.arguments import pairs, settings_of, values_of, verdict_of
 from backprove.app.failures import EXIT_STATUS, HELD, NOT_HELD, guarded
 from backprove.app.output import (
     check_destination,
@@ -42,9 +43,12 @@ _EXPRESSIONS = {"ignore_unknown_options": True}
 
 Expression = Annotated[str, typer.Argument(help="Numpy-like text, such as 'X @ W.T'.")]
 Wrt = Annotated[str, typer.Option("--wrt", help="The symbol to differentiate by.")]
-Let = Annotated[
+Shape = Annotated[
     list[str] | None,
-    typer.Option("--let", help="Shapes (and domains) of the symbols: 'X: n×d, y: k onehot'."),
+    typer.Option("--shape", help="Shape of a symbol, once for each: X=n,d or w=d or c=scalar."),
+]
+Domain = Annotated[
+    list[str] | None, typer.Option("--domain", help="Where a symbol lives: y=onehot, A=spd.")
 ]
 Order = Annotated[int, typer.Option("--order", min=1, max=2, help="2 for the Hessian.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as data.")]
@@ -67,7 +71,8 @@ def _version(
 def derive(
     expression: Expression,
     wrt: Wrt,
-    let: Let = None,
+    shape: Shape = None,
+    domain: Domain = None,
     order: Order = 1,
     layout: Annotated[str, typer.Option(help="numerator or denominator.")] = "numerator",
     as_json: AsJson = False,
@@ -78,12 +83,12 @@ def derive(
     The answer has any rank, in index form and in matrix form; shapes may have named sizes.
 
     \b
-    backprove derive "X @ W.T" --wrt W --let "X: n×d, W: k×d"
+    backprove derive "X @ W.T" --wrt W --shape X=n,d --shape W=k,d
     """
-    shapes, domains = _declared(let)
+    shapes, domains = pairs("--shape", shape), pairs("--domain", domain)
     if output:
         check_destination(output)
-    result = bp.derive(expression, wrt, shapes, order=order, layout=layout, domain=domains)
+    result = bp.derive(expression, wrt, shapes, order=order, layout=layout, domain=domains or None)
     _finish(result, f"derive {expression} wrt {wrt}", as_json, output)
 
 
@@ -93,7 +98,8 @@ def check(
     expression: Expression,
     claim: Annotated[str, typer.Argument(help="What somebody says its derivative is.")],
     wrt: Wrt,
-    let: Let = None,
+    shape: Shape = None,
+    domain: Domain = None,
     order: Order = 1,
     layout: Annotated[
         str | None, typer.Option(help="numerator or denominator; both are tried without it.")
@@ -108,17 +114,15 @@ def check(
     undecided.
 
     \b
-    backprove check "X @ W.T" "J[i,j,k,l] = X[i,l]*[i==k]" --wrt W --let "X: n×d, W: k×d"
+    backprove check "X @ W.T" "J[i,j,k,l] = X[i,l]*[i==k]" --wrt W --shape X=n,d --shape W=k,d
     """
-    from backprove.worksheets.reading import choice_of
-    from backprove.worksheets.source import Piece
-
-    kinds = ("right", "right_under", "wrong", "undecided")
-    expected = choice_of(Piece.of(expect), "a verdict", kinds)
-    shapes, domains = _declared(let)
+    expected = verdict_of(expect)
+    shapes, domains = pairs("--shape", shape), pairs("--domain", domain)
     if output:
         check_destination(output)
-    verdict = bp.check(expression, wrt, claim, shapes, order=order, layout=layout, domain=domains)
+    verdict = bp.check(
+        expression, wrt, claim, shapes, order=order, layout=layout, domain=domains or None
+    )
     _finish(verdict, f"check {claim}", as_json, output)
     raise typer.Exit(HELD if verdict.kind == expected else NOT_HELD)
 
@@ -128,7 +132,7 @@ def check(
 def graph(
     expression: Expression,
     at: Annotated[str, typer.Option("--at", help="Values of the inputs: 'x=1, y=3, z=2'.")],
-    let: Let = None,
+    shape: Shape = None,
     claim: Annotated[
         list[str] | None,
         typer.Option("--claim", help="A value, a gradient or a path, such as 'df/dz = 20.0855'."),
@@ -145,8 +149,8 @@ def graph(
     """
     from backprove.worksheets.engine import Engine
 
-    shapes, _ = _declared(let)
-    values = _values(at)
+    shapes = pairs("--shape", shape)
+    values = values_of(at)
     if output:
         check_destination(output)
     engine = Engine()
@@ -178,11 +182,8 @@ def study(
     \b
     backprove study data=reviews hidden=none,512 activation=sigmoid lr=0.01 seeds=3 epochs=5
     """
-    from backprove.worksheets.source import Piece
-    from backprove.worksheets.statements.study import read_settings
-
     text = " ".join(settings)
-    options, _ = read_settings(Piece.of(text))
+    options = settings_of(text)
     if output:
         check_destination(output)
     with shown_progress(quiet=as_json) as progress:
@@ -195,7 +196,9 @@ def study(
 def function(
     names: Annotated[list[str], typer.Argument(help="Names such as sigmoid or relu.")],
     as_json: AsJson = False,
-    output: Output = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "--plot", "-o", help="Write an HTML page, drawn.")
+    ] = None,
 ) -> None:
     """Describe activation functions.
 
@@ -246,27 +249,6 @@ def run(
     else:
         print_text(report.text())
     raise typer.Exit(report.exit_status)
-
-
-def _declared(let: list[str] | None) -> tuple[dict[str, str], dict[str, str] | None]:
-    """Shapes and domains from ``--let``."""
-    from backprove.worksheets.source import Piece
-    from backprove.worksheets.statements.declare import read_declarations
-
-    text = ", ".join(let or [])
-    found = read_declarations(Piece.of(text)) if text.strip() else {}
-    symbols = {name: symbol for name, (_, symbol) in found.items()}
-    domains = {name: symbol.domain for name, symbol in symbols.items() if symbol.domain}
-    return {name: symbol.shape for name, symbol in symbols.items()}, domains or None
-
-
-def _values(at: str) -> dict[str, Any]:
-    """Values from ``--at``."""
-    from backprove.worksheets.reading import assignments, number_or_list
-    from backprove.worksheets.source import Piece
-
-    found = assignments(Piece.of(at))
-    return {name: number_or_list(value) for name, (_, value) in found.items()}
 
 
 def _finish(result: Result, source: str, as_json: bool, output: Path | None) -> None:

@@ -11,12 +11,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backprove.errors import BackproveError, InputError, SetupError
 from backprove.results import Result, VerdictKind
 from backprove.views.words import VERDICTS
-from backprove.worksheets.report import Outcome, Report
+
+if TYPE_CHECKING:
+    from backprove.worksheets import Report
 
 _COLOURS: dict[VerdictKind, str] = {
     "right": "green",
@@ -147,6 +149,8 @@ def report_of(source: str, *results: Result) -> Report:
         source: the command as a statement.
         results: what it gave.
     """
+    from backprove.worksheets.report import Outcome, Report
+
     items = [
         Outcome(
             kind=source.split(" ", 1)[0],

@@ -50,7 +50,7 @@ def split_options(piece: Piece, names: Sequence[str]) -> tuple[Piece, dict[str, 
         for match in re.finditer(rf"(?:^|(?<=\s))(?:{'|'.join(names)})(?=\s|$)", text)
         if match.start() in outside
     ]
-    ends = [*(match.start() for match in found[1:]), len(text)]
+    ends = [match.start() for match in found[1:]] + [len(text)] * bool(found)
     options: dict[str, Piece] = {}
     for match, end in zip(found, ends, strict=True):
         word = piece.part(match.start(), match.end())

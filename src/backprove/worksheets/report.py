@@ -121,17 +121,21 @@ class Report(Result):
         if not claims:
             return [Text("The worksheet claims nothing.")]
         if not missed:
-            every = (
+            lead = (
                 f"All {len(claims)} claims meet their" if len(claims) > 1 else "The claim meets its"
             )
-            return [Text(f"{every} expectation.")]
+            return [Text(f"{lead} expectation.")]
         rows = [
             [outcome.line, outcome.source, outcome.expected or "right", str(outcome.verdict)]
             for outcome in missed
         ]
-        verb = "does not meet its" if len(missed) == 1 else "do not meet their"
+        lead = (
+            "The claim does not meet its"
+            if len(claims) == 1
+            else f"{len(missed)} of {len(claims)} claims do not meet their"
+        )
         return [
-            Text(f"{len(missed)} of {len(claims)} claims {verb} expectation."),
+            Text(f"{lead} expectation."),
             Table(["line", "statement", "expected", "verdict"], rows),
         ]
 

@@ -1,0 +1,65 @@
+"""Arguments of the commands that are small languages of their own, read as worksheets read them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from backprove.errors import NotationError, Span
+from backprove.results import VerdictKind
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """``X=n,d`` and the like, once for each symbol.
+
+    Raises:
+        NotationError: one of them has no ``=``, or a symbol is given twice.
+
+    >>> pairs("--shape", ["X=n,d", "c=scalar"])
+    {'X': 'n,d', 'c': 'scalar'}
+    """
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name.isidentifier() or not value:
+            raise NotationError(
+                f"{option} expects NAME=VALUE",
+                text=text,
+                span=Span(0, len(text)),
+                hint="For example --shape X=n,d or --domain y=onehot.",
+            )
+        if name in found:
+            raise NotationError(
+                f"{option} is given twice for '{name}'", text=text, span=Span(0, len(name))
+            )
+        found[name] = value
+    return found
+
+
+def values_of(text: str) -> dict[str, Any]:
+    """``x=1, y=[2, 3]`` as numbers and lists by name."""
+    from backprove.worksheets.reading import assignments, number_or_list
+    from backprove.worksheets.source import Piece
+
+    found = assignments(Piece.of(text))
+    return {name: number_or_list(value) for name, (_, value) in found.items()}
+
+
+def settings_of(text: str) -> dict[str, Any]:
+    """``hidden=none,512 lr=0.01`` as the settings of a study."""
+    from backprove.worksheets.source import Piece
+    from backprove.worksheets.statements.study import read_settings
+
+    return read_settings(Piece.of(text))[0]
+
+
+def verdict_of(text: str) -> str:
+    """The verdict that a word names."""
+    word = text.replace("-", "_").replace(" ", "_")
+    if word not in get_args(VerdictKind):
+        raise NotationError(
+            f"'{text[:40]}' is not a verdict",
+            text=text,
+            span=Span(0, len(text)),
+            hint=f"One of: {', '.join(get_args(VerdictKind))}.",
+        )
+    return word
