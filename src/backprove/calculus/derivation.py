@@ -632,7 +632,8 @@ def _verify(derivation: Derivation, count: int, seed: int) -> Verification:
             return Verification(
                 0.0, 0, sizes, reason="the derivative is too large to compare entry by entry"
             )
-        for point in numeric.points(program, count=count, seed=seed, sizes=sizes):
+        for point in numeric.points(program, count=count, seed=seed):
+            sizes = point.sizes
             found = _compare_at(derivation, point)
             error, skipped, compared = (
                 max(error, found.error),

@@ -18,7 +18,7 @@ from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array
 from backprove.notation.operations import Program
 
-_SIZES = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13)
+_SIZES = (5, 3, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13)
 MAX_SAMPLED_ENTRIES = 4_000_000
 
 
@@ -31,13 +31,20 @@ def size_names(symbols: Mapping[str, Array]) -> list[str]:
     return list(names)
 
 
-def sample_sizes(program: Program, *, equal: bool = False) -> dict[str, int]:
+def sample_sizes(
+    program: Program, *, equal: bool = False, backwards: bool = False
+) -> dict[str, int]:
     """Values for the named sizes, all different (or all 3), that satisfy the program's conditions.
+
+    The first named size is the largest of the usual two or three, so that ``X.T @ X`` is regular;
+    ``backwards`` gives the values out in the opposite order.
 
     Raises:
         DomainError: no small sizes satisfy what the slices of the expression assume.
     """
     names = size_names(program.symbols)
+    if backwards:
+        names.reverse()
     for shift in range(12):
         if equal:
             sizes = dict.fromkeys(names, 3 + shift)
@@ -74,6 +81,12 @@ def sample(
     shape = tuple(s.at(sizes) for s in array.shape)
     if math.prod(shape) > MAX_SAMPLED_ENTRIES:
         raise DomainError(f"'{array.name}' has {math.prod(shape):,} entries; too many to sample")
+    return np.asarray(_draw(array, shape, rng, spread, scale))
+
+
+def _draw(
+    array: Array, shape: tuple[int, ...], rng: np.random.Generator, spread: str, scale: float
+) -> np.ndarray | float:
     match array.sampled or array.domain:
         case "positive":
             return rng.uniform(0.3, 1.8, shape)
@@ -143,31 +156,55 @@ def points(
     Raises:
         DomainError: no point was found; the message names the operation that fails.
     """
-    chosen = dict(sizes) if sizes is not None else sample_sizes(program)
-    rng = np.random.default_rng(seed)
+    choices = [sizes] if sizes is not None else _size_choices(program)
     arrays = [*program.symbols.values(), *extra]
-    found, failure = 0, ""
-    for attempt in range(count + 12):
-        spread = ("normal", "positive", "unit")[attempt % 3 if failure else 0]
-        scale = scales[attempt % len(scales)]
-        inputs = {a: sample(a, chosen, rng, spread, scale) for a in arrays}
-        with np.errstate(all="ignore"):
-            values = run_program(program, inputs, chosen)
-        trouble = next(
-            (v for v in program.operations if not np.all(np.isfinite(values[v.array]))), None
-        )
-        if trouble is None:
+    rng = np.random.default_rng(seed)
+    failure = ""
+    for chosen in choices:
+        found = 0
+        for attempt in range(count + 12):
+            spread = ("normal", "positive", "unit")[attempt % 3 if failure else 0]
+            scale = scales[attempt % len(scales)]
+            inputs = {a: sample(a, chosen, rng, spread, scale) for a in arrays}
+            values, trouble = _try_point(program, inputs, chosen)
+            if trouble:
+                failure = trouble
+                continue
             found += 1
-            yield Point(inputs, chosen, values)
+            yield Point(inputs, dict(chosen), values)
             if found == count:
                 return
-        else:
-            failure = trouble.operation
-    if found == 0:
-        raise DomainError(
-            f"no sample point was found at which '{failure}' is finite",
-            hint='Declare where the symbols live, as in domain={"x": "positive"}.',
-        )
+        if found:
+            return
+    raise DomainError(
+        f"no sample point was found at which '{failure}' is finite",
+        hint='Declare where the symbols live, as in domain={"x": "positive"}.',
+    )
+
+
+def _size_choices(program: Program) -> list[dict[str, int]]:
+    forwards = sample_sizes(program)
+    backwards = sample_sizes(program, backwards=True)
+    return [forwards] if backwards == forwards else [forwards, backwards]
+
+
+def _try_point(
+    program: Program, inputs: dict[Array, np.ndarray], sizes: Mapping[str, int]
+) -> tuple[dict[Array, np.ndarray], str]:
+    """All values at a point, and the operation that is not finite there (or an empty text)."""
+    try:
+        with np.errstate(all="ignore"):
+            values = run_program(program, inputs, sizes)
+    except DomainError as error:
+        return {}, error.message
+    for value in program.operations:
+        if not np.all(np.isfinite(values[value.array])):
+            return values, value.operation
+        if value.operation in ("inv", "det", "logdet"):
+            operand = values.get(value.inputs[0].array)
+            if operand is not None and np.max(np.linalg.cond(operand)) > 1e8:
+                return values, f"{value.operation} of a nearly singular matrix"
+    return values, ""
 
 
 def difference_quotients(

@@ -442,10 +442,31 @@ def _general_power(base: Expr, exponent: Expr) -> Expr:
 
 
 def where(condition: Expr, yes: Expr, no: Expr) -> Expr:
-    """``yes`` where the condition is not 0, else ``no``."""
+    """``yes`` where the condition is not 0, else ``no``; deltas of the branches are taken out."""
     if isinstance(condition, Num):
         return yes if condition.value else no
-    return yes if yes is no else Where(condition, yes, no)
+    if yes is no:
+        return yes
+    (yes_deltas, yes_rest), (no_deltas, no_rest) = _split_brackets(yes), _split_brackets(no)
+    if yes_deltas and yes_deltas == no_deltas:
+        return mul(*yes_deltas, where(condition, yes_rest, no_rest))
+    if yes_deltas or no_deltas:
+        first = mul(*yes_deltas, where(condition, yes_rest, ZERO))
+        return add(first, mul(*no_deltas, where(condition, ZERO, no_rest)))
+    if no is ZERO and isinstance(yes, Num) and isinstance(condition, (Bracket, Test)):
+        return mul(yes, condition)
+    return Where(condition, yes, no)
+
+
+def _split_brackets(branch: Expr) -> tuple[list[Expr], Expr]:
+    """The conditions on indices that a branch is multiplied by, and the rest."""
+    if isinstance(branch, Bracket):
+        return [branch], ONE
+    if not isinstance(branch, Mul):
+        return [], branch
+    brackets = [f for f, _ in branch.factors if isinstance(f, Bracket)]
+    rest = [power(f, e) for f, e in branch.factors if not isinstance(f, Bracket)]
+    return brackets, mul(Num(branch.coefficient), *rest) if brackets else branch
 
 
 def bind(

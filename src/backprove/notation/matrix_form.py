@@ -268,7 +268,31 @@ def _bracket(expr: Bracket) -> Placed:
                 text = f"triu(ones(({size}, {size})){shift})"
                 latex = rf"\operatorname{{triu}}(\mathbf{{1}}{shift})"
                 return Placed(Term(text, latex), (rows, columns))
+    selection = _selected_rows(expr)
+    if selection is not None:
+        return selection
     raise NoMatrixForm(f"the condition {expr!r} on indices has no matrix form")
+
+
+def _selected_rows(expr: Bracket) -> Placed | None:
+    """A delta such as [j = i + 1] as rows of the identity, ``eye(n)[1:]``."""
+    if expr.relation != "==" or not all(isinstance(a, Axis) for a, _ in expr.index.terms):
+        return None
+    for column, coefficient in expr.index.terms:
+        if coefficient.constant not in (1, -1) or not isinstance(column, Axis):
+            continue
+        row = b.solve(expr.index, column)
+        if not row.surely_within(column.size):
+            continue
+        eye = f"eye({column.size})"
+        if not row.terms:
+            return Placed(Term(f"{eye}[{row.offset}]", rf"e_{{{row.offset}}}"), (column,))
+        axis, step = row.terms[0]
+        if len(row.terms) == 1 and isinstance(axis, Axis) and step.constant is not None:
+            shown = _slice_text(row, axis, step.constant, column.size)
+            latex = rf"\left(I_{{{column.size}}}\right)_{{{shown}}}"
+            return Placed(Term(f"{eye}[{shown}]", latex), (axis, column))
+    return None
 
 
 _AXIS_NAMES = {"max", "min", "prod", "logsumexp", "softmax"}
@@ -284,8 +308,10 @@ def _slice(expr: Bind) -> Placed:
             raise NoMatrixForm(f"a batch of {expr.kind}")
         term = mt.call(expr.kind, _ordered(inner, fresh))
         at = tuple(i.axis for i in expr.at)
-        if any(a is None for a in at) or len(set(at)) != len(at):
+        if any(a is None for a in at):
             raise NoMatrixForm(f"single entries of {expr.kind}")
+        if len(set(at)) != len(at):
+            return Placed(mt.call("diag", term, kind="diagonal"), at[:1])  # type: ignore[return-value]
         return Placed(term, tuple(a for a in at if a))
     if expr.kind not in _AXIS_NAMES:
         raise NoMatrixForm(f"{expr.kind} has no name in the language")
@@ -296,6 +322,10 @@ def _slice(expr: Bind) -> Placed:
     if expr.kind == "softmax":
         options = f", axis={position}" if position != len(axes) - 1 else ""
         at = expr.at[0].axis
+        if at is None and len(axes) == 1 and not expr.at[0].terms:
+            whole = mt.call("softmax", inner.term)
+            entry = f"[{expr.at[0].offset}]"
+            return Placed(Term(whole.text + entry, whole.latex + f"_{{{entry[1:-1]}}}"), ())
         if at is None or at in axes:
             raise NoMatrixForm("single entries of a softmax")
         axes[position] = at
@@ -309,18 +339,14 @@ def _summed(bound: tuple[Axis, ...], body: Expr) -> Placed:
     if isinstance(body, Mul):
         return _Contraction(bound, _factors(body)).result()
     if isinstance(body, Add):
-        parts = [(c, _summed_term(bound, t)) for t, c in body.terms]
-        whole = _place(body)
-        if set(bound) <= set(whole.axes):
-            return _reduce_all(whole, bound)
+        if len(body.axes) <= 2 and all(any(a in t.axes for t, _ in body.terms) for a in bound):
+            return _reduce_all(_place(body), bound)
+        parts = [(c, _place(b.total(bound, t))) for t, c in body.terms]
+        if body.constant:
+            parts.append((body.constant, _place(b.total(bound, Num(Fraction(1))))))
         axes = _union([p for _, p in parts])
         return Placed(mt.plus([(c, _aligned(p, axes)) for c, p in parts]), axes)
     return _Contraction(bound, [(body, Fraction(1))]).result()
-
-
-def _summed_term(bound: tuple[Axis, ...], term: Expr) -> Placed:
-    present = tuple(a for a in bound if a in term.axes)
-    return _summed(present, term) if present else _place(term)
 
 
 def _reduce_all(placed: Placed, bound: tuple[Axis, ...]) -> Placed:
@@ -360,7 +386,8 @@ class _Contraction:
                 return
         if isinstance(base, Bracket) and base.relation == "==":
             placed = _bracket(base)
-            if not set(placed.axes) & set(self.bound) and self.equal is None:
+            outside = not set(placed.axes) & set(self.bound)
+            if placed.term.kind == "eye" and outside and self.equal is None:
                 self.equal = (placed.axes[0], placed.axes[1])
                 return
         norm = _norm_power(base, exponent)
