@@ -1,0 +1,31 @@
+"""Studies: a grid of networks trained with several paired seeds, and what it does not show.
+
+>>> from backprove.studies import study
+>>> result = study(hidden="none", seeds=2, epochs=2)
+>>> [c.outcome for c in result.configurations]
+['learned']
+"""
+
+from __future__ import annotations
+
+from backprove.studies.conclusions import Comparison
+from backprove.studies.factors import FACTORS, Configuration, Factor, grid
+from backprove.studies.outcomes import Outcome, Reading
+from backprove.studies.result import ConfigurationResult, Run, Study
+from backprove.studies.study import FIELDS, Progress, study
+
+__all__ = [
+    "FACTORS",
+    "FIELDS",
+    "Comparison",
+    "Configuration",
+    "ConfigurationResult",
+    "Factor",
+    "Outcome",
+    "Progress",
+    "Reading",
+    "Run",
+    "Study",
+    "grid",
+    "study",
+]

@@ -1,0 +1,246 @@
+"""What a study answers: runs, configurations, figures and conclusions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprove.results import Block, Details, Evidence, Heading, Result, Table, Text
+from backprove.studies import conclusions, figures
+from backprove.studies.factors import Configuration, varying
+from backprove.studies.outcomes import SEVERITY, Outcome, Reading
+from backprove.training import MEASURES
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network trained from one seed.
+
+    Args:
+        seed: fixes split, first weights and data order.
+        values: for each measure the values (epochs + 1,); index 0 is before training.
+        reading: how the run ended.
+    """
+
+    seed: int
+    values: Mapping[str, NDArray[np.float64]]
+    reading: Reading
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the run ended, in one word."""
+        return self.reading.outcome
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest dev loss, the first of equals; 0 if none is finite."""
+        losses = self.values["dev_loss"]
+        return int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+
+    def last(self, measure: str) -> float:
+        """A measure at the last epoch."""
+        return float(self.values[measure][-1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON-ready data; a value that is not finite becomes null."""
+        best = self.best_epoch
+        return {
+            "seed": self.seed,
+            "outcome": self.outcome,
+            "evidence": self.reading.evidence,
+            "epochs": {name: [_finite(v) for v in self.values[name]] for name in MEASURES[:4]},
+            "test": {
+                "last": {
+                    "loss": _finite(self.last("test_loss")),
+                    "accuracy": _finite(self.last("test_score")),
+                },
+                "best_dev_epoch": {
+                    "epoch": best,
+                    "loss": _finite(self.values["test_loss"][best]),
+                    "accuracy": _finite(self.values["test_score"][best]),
+                },
+            },
+        }
+
+
+@dataclass(frozen=True)
+class ConfigurationResult:
+    """All runs of one configuration.
+
+    Args:
+        configuration: what was trained.
+        label: the factors in which it differs from the others of the study.
+        parameters: number of weights and biases.
+        runs: one for each seed, in the order of the study's seeds.
+    """
+
+    configuration: Configuration
+    label: str
+    parameters: int
+    runs: tuple[Run, ...]
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many runs ended how, worst first."""
+        counts = Counter(run.outcome for run in self.runs)
+        return {outcome: counts[outcome] for outcome in SEVERITY if counts[outcome]}
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome of any run."""
+        return next(iter(self.outcomes))
+
+    def summary(self, measure: str) -> dict[str, float | None]:
+        """Mean, smallest and largest value over seeds at the last epoch; empty if one diverged."""
+        last = np.array([run.last(measure) for run in self.runs])
+        if not np.isfinite(last).all():
+            return {"mean": None, "low": None, "high": None}
+        return {"mean": float(last.mean()), "low": float(last.min()), "high": float(last.max())}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON-ready data."""
+        parts = {
+            part: {
+                "loss": self.summary(f"{part}_loss"),
+                "accuracy": self.summary(f"{part}_score"),
+            }
+            for part in ("train", "dev", "test")
+        }
+        return {
+            **asdict(self.configuration),
+            "label": self.label,
+            "parameters": self.parameters,
+            "outcome": self.outcome,
+            "outcomes": dict(self.outcomes),
+            "runs": [run.to_dict() for run in self.runs],
+            **parts,
+        }
+
+
+@dataclass(eq=False)
+class Study(Result):
+    """A grid of networks trained with several seeds each.
+
+    Args:
+        data: name of the data set.
+        sizes: number of train, dev and test examples.
+        baseline_loss: cross-entropy of the constant prediction on dev in nats, mean over seeds.
+        baseline_accuracy: its accuracy, mean over seeds.
+        split: ``seeded`` (each seed draws train and dev anew) or ``fixed``.
+        seeds: the seeds, the same for every configuration.
+        configurations: the results, in the order of the grid.
+        seconds: wall-clock time of training, compilation included.
+        environment: versions and device.
+    """
+
+    data: str
+    sizes: tuple[int, int, int]
+    baseline_loss: float
+    baseline_accuracy: float
+    split: str
+    seeds: tuple[int, ...]
+    configurations: tuple[ConfigurationResult, ...]
+    seconds: float
+    environment: Mapping[str, str]
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The factors that take more than one value."""
+        return varying([result.configuration for result in self.configurations])
+
+    @cached_property
+    def comparisons(self) -> list[conclusions.Comparison]:
+        """All pairs of configurations that differ in one factor only."""
+        return conclusions.compare(self)
+
+    @cached_property
+    def conclusions(self) -> list[str]:
+        """What the numbers support and what they do not, in sentences made from the numbers."""
+        return conclusions.conclude(self)
+
+    def blocks(self) -> list[Block]:
+        title = f"Study on {self.data}: {len(self.configurations)} configurations"
+        return [
+            Heading(f"{title}, {len(self.seeds)} {'seed' if len(self.seeds) == 1 else 'seeds'}"),
+            *(Text(sentence) for sentence in self.conclusions),
+            _final_numbers(self.configurations),
+            *figures.charts(self),
+            Details(
+                "Evidence for the outcome of each run",
+                [
+                    Table(
+                        ("configuration", "seed", "outcome", "evidence"),
+                        [
+                            (result.label, run.seed, _words(run.outcome), run.reading.evidence)
+                            for result in self.configurations
+                            for run in result.runs
+                        ],
+                    )
+                ],
+            ),
+            Evidence("measured", conclusions.method(self)),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": "study",
+            "data": self.data,
+            "examples": dict(zip(("train", "dev", "test"), self.sizes, strict=True)),
+            "baseline": {"loss": self.baseline_loss, "accuracy": self.baseline_accuracy},
+            "split": self.split,
+            "seeds": list(self.seeds),
+            "configurations": [result.to_dict() for result in self.configurations],
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "conclusions": self.conclusions,
+            "seconds": self.seconds,
+            "environment": dict(self.environment),
+        }
+
+
+def _final_numbers(configurations: Sequence[ConfigurationResult]) -> Table:
+    columns = (
+        "configuration", "outcome", "dev accuracy", "dev loss", "train accuracy", "train loss",
+        "test accuracy", "parameters",
+    )  # fmt: skip
+    rows = [
+        (
+            result.label,
+            ", ".join(f"{_words(outcome)} {n}" for outcome, n in result.outcomes.items()),
+            *(
+                _spread(result.summary(measure), percent=measure.endswith("score"))
+                for measure in ("dev_score", "dev_loss", "train_score", "train_loss", "test_score")
+            ),
+            result.parameters,
+        )
+        for result in configurations
+    ]
+    return Table(
+        columns,
+        rows,
+        caption="At the last epoch: mean over seeds (lowest to highest). No mean is given where a "
+        "run diverged.",
+    )
+
+
+def _spread(summary: Mapping[str, float | None], *, percent: bool) -> str:
+    mean, low, high = summary["mean"], summary["low"], summary["high"]
+    if mean is None or low is None or high is None:
+        return "not finite"
+    if percent:
+        return f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{mean:.4f} ({low:.4f} to {high:.4f})"
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

@@ -1,0 +1,27 @@
+"""Training many networks of one shape at once: what is a number is data, not a new program.
+
+A :class:`Group` stacks the parameters of its models along a leading axis, spreads the stack over
+all devices and trains it by one compiled program an epoch. Step sizes and activations are arrays
+of that program, so a grid over them compiles once. How a model is stacked changes its numbers by
+rounding only.
+"""
+
+from __future__ import annotations
+
+from backprove.training.devices import devices
+from backprove.training.group import Group, Model, Program, State
+from backprove.training.optimisers import OPTIMISERS, Optimiser
+from backprove.training.records import MEASURES, Records, record
+
+__all__ = [
+    "MEASURES",
+    "OPTIMISERS",
+    "Group",
+    "Model",
+    "Optimiser",
+    "Program",
+    "Records",
+    "State",
+    "devices",
+    "record",
+]

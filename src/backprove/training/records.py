@@ -1,0 +1,56 @@
+"""What is recorded of a group of models, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprove.training.group import Group
+
+MEASURES = ("train_loss", "train_score", "dev_loss", "dev_score", "test_loss", "test_score")
+
+
+@dataclass(frozen=True)
+class Records:
+    """The measures of every model at every epoch; epoch 0 is before training.
+
+    Args:
+        values: for each of :data:`MEASURES` an array (models, epochs + 1), float64. A score is
+            NaN where the loss of its examples is not finite.
+        seconds: (epochs + 1,) wall-clock time of each epoch, compilation included.
+    """
+
+    values: dict[str, NDArray[np.float64]]
+    seconds: NDArray[np.float64]
+
+
+def record(
+    group: Group, epochs: int, on_epoch: Callable[[int, dict[str, NDArray]], None] | None = None
+) -> Records:
+    """Train a group and record it.
+
+    Args:
+        group: the models and their data.
+        epochs: passes over the training examples.
+        on_epoch: called with the epoch and the measures (models,) after each epoch, from 0 on.
+
+    Returns:
+        The records. All losses of one epoch are of the same parameters: those at its end.
+    """
+    measured: list[dict[str, NDArray]] = []
+    seconds: list[float] = []
+    state = group.start()
+    for epoch in range(epochs + 1):
+        begin = perf_counter()
+        if epoch:
+            state = group.advance(state)
+        measured.append(group.measure(state))
+        seconds.append(perf_counter() - begin)
+        if on_epoch is not None:
+            on_epoch(epoch, measured[-1])
+    values = {name: np.stack([m[name] for m in measured], axis=1) for name in MEASURES}
+    return Records(values, np.array(seconds))
