@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from worksheets.fakes import block
 
 from backprove.errors import WorksheetError
 from backprove.worksheets.document import ProsePart, StatementPart, read_document
 from backprove.worksheets.source import Source
+from worksheets.fakes import block
 
 
 def statements(text: str) -> list[str]:

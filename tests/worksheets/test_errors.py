@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from worksheets.fakes import FakeEngine, block, unknown
 
 from backprove.errors import DomainError, InputError, SetupError, WorksheetError
 from backprove.worksheets import run_worksheet
+from worksheets.fakes import FakeEngine, block, unknown
 
 BAD = [
     ("lett x: n", 1, "begins no statement", "Is 'let' meant?"),

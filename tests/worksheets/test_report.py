@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from worksheets.fakes import FakeEngine, block
-
 from backprove.results import Heading, Table, Text
 from backprove.views.report import page
 from backprove.worksheets import Prose, Report, run_worksheet
+from worksheets.fakes import FakeEngine, block
 
 TEXT = "# Four claims\n\n## Part\n\nProse.\n\n" + block(
     "let x: n",

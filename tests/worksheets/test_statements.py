@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from worksheets.fakes import FakeEngine, block
 
 from backprove.errors import WorksheetError
 from backprove.worksheets import Report, run_worksheet
 from backprove.worksheets.statements import STATEMENTS
+from worksheets.fakes import FakeEngine, block
 
 
 def run(*lines: str, fake: FakeEngine | None = None) -> tuple[Report, FakeEngine]:
@@ -98,16 +98,17 @@ def test_a_claim_is_held_when_its_verdict_is_the_expected_one(
     assert report.exit_status == (0 if held else 1)
 
 
-def test_a_study_gets_its_settings_as_numbers_words_and_lists() -> None:
+def test_a_study_gets_its_settings_as_texts_and_its_seeds_as_numbers() -> None:
     _, fake = run("study data=reviews hidden=none,512, 64 lr=1e-2 seeds=3 activation = relu,tanh")
-    assert fake.calls[0][2] == {
+    assert fake.calls[0][1][0] == {
         "data": "reviews",
-        "hidden": [None, 512, 64],
-        "lr": 0.01,
-        "seeds": 3,
-        "activation": ["relu", "tanh"],
-        "progress": None,
+        "hidden": "none,512,64",
+        "lr": "1e-2",
+        "seeds": "3",
+        "activation": "relu,tanh",
     }
+    _, fake = run("study seeds=4,7")
+    assert fake.calls[0][1][0] == {"seeds": [4, 7]}
 
 
 def test_functions_are_described_one_after_the_other() -> None:
@@ -140,4 +141,4 @@ def test_progress_is_told_for_every_statement() -> None:
         engine=FakeEngine().engine(),
         progress=lambda *step: told.append(step),
     )
-    assert told == [("let x: n", 0, 2), ("derive x wrt x", 1, 2), ("", 2, 2)]
+    assert told == [("let x: n", 1, 2), ("derive x wrt x", 2, 2)]

@@ -182,12 +182,14 @@ def study(
     \b
     backprove study data=reviews hidden=none,512 activation=sigmoid lr=0.01 seeds=3 epochs=5
     """
+    from backprove.worksheets.engine import Engine
+
     text = " ".join(settings)
     options = settings_of(text)
     if output:
         check_destination(output)
     with shown_progress(quiet=as_json) as progress:
-        result = bp.study(**options, progress=progress)
+        result = Engine().study(options, progress)
     _finish(result, f"study {text}", as_json, output)
 
 

@@ -26,8 +26,7 @@ def shown_progress(*, quiet: bool = False) -> Iterator[Progress | None]:
 
 
 def _plain_line(text: str, done: int, total: int) -> None:
-    if text:
-        print(f"[{min(done + 1, total)}/{total}] {_shortened(text)}", file=sys.stderr, flush=True)
+    print(f"[{done}/{total}] {_shortened(text)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -31,10 +31,15 @@ def _check_run(run: Any, claim: str) -> Any:
     return run.check(claim)
 
 
-def _study(**options: Any) -> Result:
+def _study(settings: dict[str, Any], progress: Callable[[str, int, int], None] | None) -> Result:
+    # JAX is loaded only where something is trained.
     from backprove.studies import study
 
-    return study(**options)
+    def told(step: Any) -> None:
+        if progress is not None:
+            progress(step.text, step.done, step.total)
+
+    return study(**settings, progress=told)
 
 
 def _functions(names: Sequence[str]) -> list[Result]:
@@ -52,7 +57,7 @@ class Engine:
         check: ``check(f, wrt, claim, shapes, order=, layout=, domain=)``.
         graph: ``graph(f, shapes, values)``, a run of the graph at the values.
         check_run: ``check_run(run, claim)``, a claim about the numbers of a run.
-        study: ``study(**settings)``.
+        study: ``study(settings, progress)``.
         functions: ``functions(names)``, a figure where there are several, and descriptions.
     """
 

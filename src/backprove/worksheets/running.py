@@ -25,7 +25,7 @@ def run_worksheet(
 
     Args:
         worksheet: a path, or the text itself (a string with a line break in it).
-        progress: called with what is being done, how much is done and how much there is.
+        progress: called with what is being done, its number and how many there are.
         engine: the functions that answer; the package's own by default.
 
     Returns:
@@ -57,12 +57,10 @@ def run_worksheet(
         if isinstance(part, Prose):
             items.append(part)
             continue
+        done += 1
         if progress:
             progress(_first_line(part), done, total)
-        done += 1
         items.append(_outcome(part, session, f"statement-{done}"))
-    if progress:
-        progress("", total, total)
     return Report(document.title, items, _about(source), source.file)
 
 

@@ -15,7 +15,7 @@ from backprove.worksheets.engine import Engine
 from backprove.worksheets.source import Piece, located
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with what is being done, its number (from 1), and how many of such there are."""
 
 _NAME = re.compile(r"[^\W\d]\w*")
 

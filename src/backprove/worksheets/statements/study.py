@@ -10,7 +10,7 @@ from backprove.worksheets.session import Session
 from backprove.worksheets.source import Piece
 from backprove.worksheets.statement import Answer, Statement, statement
 
-Setting = int | float | str | None
+Setting = str | list[int]
 
 _PAIR = re.compile(r"[^\s=]+\s*=\s*(?:[^\s=,]+(?:\s*,\s*[^\s=,]+)*)?")
 
@@ -21,11 +21,11 @@ class Study(Statement):
     """Trains a grid of networks: one for each combination of the listed values and each seed.
 
     Args:
-        settings: the settings; a list where several values were given.
+        settings: the texts of the settings; seeds given one by one are a list of numbers.
         places: where each setting stands.
     """
 
-    settings: dict[str, Setting | list[Setting]]
+    settings: dict[str, Setting]
     places: dict[str, Piece]
 
     @classmethod
@@ -34,23 +34,23 @@ class Study(Statement):
 
     def run(self, session: Session) -> Answer:
         with session.locating(*(self.piece, *self.places.values())):
-            result = session.engine.study(**self.settings, progress=session.progress)
+            result = session.engine.study(self.settings, session.progress)
         return Answer(result.blocks(), result.to_dict())
 
 
 def read_settings(
     piece: Piece,
-) -> tuple[dict[str, Setting | list[Setting]], dict[str, Piece]]:
+) -> tuple[dict[str, Setting], dict[str, Piece]]:
     """``hidden=none,512 lr=0.01`` as settings, and where each of them stands.
 
     Raises:
         WorksheetError: something is no setting, or a setting is given twice.
 
     >>> read_settings(Piece.of("hidden=none,512 lr=0.01"))[0]
-    {'hidden': [None, 512], 'lr': 0.01}
+    {'hidden': 'none,512', 'lr': '0.01'}
     """
     text = piece.text
-    settings: dict[str, Setting | list[Setting]] = {}
+    settings: dict[str, Setting] = {}
     places: dict[str, Piece] = {}
     at = 0
     while at < len(text):
@@ -68,21 +68,13 @@ def read_settings(
         value = part.part(len(key) + 1)
         if not value.text:
             raise part.error(f"the value of '{name}' is missing")
-        settings[name], places[name] = _values(value), part
+        settings[name], places[name] = _setting(name, value.text), part
         at = found.end() + len(text[found.end() :]) - len(text[found.end() :].lstrip())
     return settings, places
 
 
-def _values(piece: Piece) -> Setting | list[Setting]:
-    values = [_value(word.strip()) for word in piece.text.split(",")]
-    return values[0] if len(values) == 1 else values
-
-
-def _value(word: str) -> Setting:
-    if word == "none":
-        return None
-    if re.fullmatch(r"[+-]?\d{1,18}", word):
-        return int(word)
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word):
-        return float(word)
-    return word
+def _setting(name: str, text: str) -> Setting:
+    words = [word.strip() for word in text.split(",")]
+    if name == "seeds" and len(words) > 1 and all(re.fullmatch(r"\d{1,10}", w) for w in words):
+        return [int(word) for word in words]
+    return ",".join(words)
