@@ -19,20 +19,26 @@ from oracles.text_numpy import Reader, evaluate, tree
 _HEAD = re.compile(r"^\s*(grad|J|H)\s*(?:\[([^\]]*)\])?\s*=(?!=)(.*)$", re.DOTALL)
 
 
-def claim_value(
-    claim: str, values: Mapping[str, Any], output: tuple[int, ...], wrt: tuple[int, ...], order: int
-) -> np.ndarray:
-    """The array that a claim states, in the shape output + input (+ input)."""
+def statement(claim: str) -> tuple[str, list[str] | None, str]:
+    """The name on the left, its index letters (None where there are none), and the right side."""
     found = _HEAD.match(claim)
     if found is None:
         raise SyntaxError(f"no statement: {claim}")
     head, letters, body = found.groups()
+    names = None if letters is None else [n.strip() for n in letters.split(",") if n.strip()]
+    return head, names, body
+
+
+def claim_value(
+    claim: str, values: Mapping[str, Any], output: tuple[int, ...], wrt: tuple[int, ...], order: int
+) -> np.ndarray:
+    """The array that a claim states, in the shape output + input (+ input)."""
+    head, names, body = statement(claim)
     if (head == "H") != (order == 2) or (head == "grad" and output):
         raise SyntaxError(f"'{head}' does not fit a derivative of order {order}: {claim}")
     shape = output + wrt * order
-    if letters is None:
+    if names is None:
         return evaluate(body, values)
-    names = [n.strip() for n in letters.split(",") if n.strip()]
     if len(names) != len(shape) or len(set(names)) != len(names):
         raise SyntaxError(f"{len(shape)} different indices are needed: {claim}")
     return index_value(body, values, names, shape)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from oracles.text_numpy import evaluate
-from tables.claim_values import claim_value
+from oracles.text_numpy import evaluate, tree
+from tables.claim_values import IndexReader, claim_value, statement
 from tables.loader import Case, cases
 
 POINTS = 5
@@ -132,3 +132,30 @@ def test_the_named_sizes_of_a_case_are_all_different() -> None:
     for case in CASES:
         sizes = case.size_values()
         assert len(set(sizes.values())) == len(sizes), case.id
+
+
+def test_no_index_letter_of_a_claim_hides_a_symbol() -> None:
+    for case in CASES:
+        for claim in (*case.claims, *(w.claim for w in case.wrong)):
+            assert not set(statement(claim)[1] or ()) & set(case.shapes), (case.id, claim)
+
+
+def test_index_formulas_read_all_at_once_equal_plain_loops_over_the_positions() -> None:
+    checked = 0
+    for case in CASES:
+        values = everything(case, seed=0)
+        wrt = case.shape(case.wrt)
+        shape = evaluate(case.f, values).shape + wrt * case.order
+        for claim in case.claims:
+            _, names, body = statement(claim)
+            if names is None or np.prod(shape, dtype=int) > 60:
+                continue
+            whole = claim_value(
+                claim, values, shape[: len(shape) - case.order * len(wrt)], wrt, case.order
+            )
+            for at in np.ndindex(shape):
+                reader = IndexReader(values, names, (1,) * len(shape))
+                reader.at = dict(zip(names, map(np.asarray, at), strict=True))
+                assert np.isclose(whole[at], float(reader.visit(tree(body)))), (case.id, at)
+                checked += 1
+    assert checked > 1000
