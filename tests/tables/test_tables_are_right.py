@@ -11,6 +11,7 @@ import pytest
 from oracles.text_numpy import evaluate, tree
 from tables.claim_values import IndexReader, claim_value, statement
 from tables.loader import Case, cases
+from tables.rewriting import other_forms
 
 POINTS = 5
 MISTAKES = frozenset(
@@ -159,3 +160,18 @@ def test_index_formulas_read_all_at_once_equal_plain_loops_over_the_positions() 
                 assert np.isclose(whole[at], float(reader.visit(tree(body)))), (case.id, at)
                 checked += 1
     assert checked > 1000
+
+
+def test_other_forms_of_a_right_statement_have_its_value() -> None:
+    rewritten = 0
+    for case in CASES:
+        values = everything(case, seed=1)
+        output = evaluate(case.f, values).shape
+        wrt = case.shape(case.wrt)
+        for claim in case.claims:
+            expected = claim_value(claim, values, output, wrt, case.order)
+            for form in other_forms(claim):
+                given = claim_value(form, values, output, wrt, case.order)
+                assert error(given, expected) < 1e-9, (case.id, form)
+                rewritten += 1
+    assert rewritten > 500
