@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.tables.claim_values import index_value
-from tests.tables.loader import Case, cases
 
 from backprove.errors import InputError, NotationError, ShapeError, UnknownName, Unsupported
 from backprove.notation import declare, lower
@@ -13,6 +11,8 @@ from backprove.notation.axes import Index, Size, shape_text
 from backprove.notation.building import substitute
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.index_reader import IndexFormula, read_index_formula
+from tables.claim_values import index_value
+from tables.loader import Case, cases
 
 SYMBOLS = declare(
     {
