@@ -1,0 +1,477 @@
+"""``check``: judge a claim about a derivative.
+
+The claim is compared with the truth in the default layout, then in the layouts that the question
+admits, then under one assumption more (a vector that sums to 1, a symmetric matrix). Only then is
+it wrong, and the smallest edit that repairs it names the mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprove.calculus import numeric
+from backprove.checking.claim_kinds import Claim, classify_claim
+from backprove.checking.comparison import (
+    Comparison,
+    compare_numerically,
+    kink_values_differ,
+    prove_equal,
+)
+from backprove.checking.mistakes import Mistake, find_mistake
+from backprove.checking.question import Arrangement, Question
+from backprove.checking.structures import IMPLIED_BY
+from backprove.checking.verdict import MISTAKES, Verdict
+from backprove.errors import InputError, NotationError
+from backprove.notation import building as b
+from backprove.notation.axes import Size, shape_text
+from backprove.notation.evaluation import Evaluator
+from backprove.notation.expressions import Array, Ref, Tensor
+from backprove.notation.index_reader import read_index_formula
+from backprove.notation.lowering import lower
+from backprove.notation.operations import Program
+from backprove.notation.shapes import ShapeLike, declare, parse_shape
+
+
+def check(
+    f: Any,
+    wrt: str,
+    claim: str,
+    shapes: Mapping[str, ShapeLike],
+    *,
+    order: int = 1,
+    layout: str | None = None,
+    domain: Mapping[str, str] | str | None = None,
+    structured: bool = False,
+) -> Verdict:
+    """Judge a claim about the derivative of ``f`` by ``wrt``.
+
+    Args:
+        f: the expression, as :func:`backprove.derive` reads it.
+        wrt: the symbol to differentiate by.
+        claim: an index formula (``J[i,j] = ...``), a numpy-like or LaTeX expression for the
+            Jacobian or the gradient, a shape (``n×d``), a VJP (``dW = G.T @ X``), an equality
+            (``tanh(z) == 2*sigmoid(2*z) - 1``) or a structure (``diagonal``).
+        shapes: the shape of each symbol.
+        order: 1 for the Jacobian, 2 for the Hessian.
+        layout: ``numerator`` or ``denominator``; without it either is accepted and named.
+        domain: where symbols live.
+        structured: judge by the symmetric-matrix convention.
+
+    Returns:
+        The verdict. ``proved`` is only said of a canonical-form or exact finite-field proof.
+
+    Raises:
+        NotationError, UnknownName, ShapeError: the claim or the expression cannot be read.
+
+    >>> shapes = {"X": "n d", "W": "k d"}
+    >>> check("X @ W.T", "W", "J[i,j,k,l] = X[i,l]*[j==k]", shapes).kind
+    'right'
+    >>> check("X @ W.T", "W", "J[i,j,k,l] = X[i,l]*[i==k]", shapes).mistake
+    'wrong_delta'
+    """
+    if layout not in (None, "numerator", "denominator"):
+        raise NotationError(f"layout is {layout!r}; expected numerator or denominator")
+    if isinstance(domain, str):
+        domain = dict.fromkeys(shapes, domain)
+    question = Question(f, wrt, shapes, order, layout, domain, structured)
+    read = classify_claim(claim)
+    if read.kind == "shape":
+        return _judge_shape(question, claim, read)
+    if read.kind == "structure":
+        return _judge_structure(question, claim, read)
+    if read.kind == "equality":
+        return check_equality(claim, shapes, domain=domain)
+    if read.kind == "vjp":
+        return _judge_vjp(question, claim, read)
+    return _judge_formula(question, claim, read)
+
+
+def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
+    arrangements = question.arrangements()
+    fitting = _readings(question, claim, read, arrangements)
+    program = question.derivation.program
+    if not fitting:
+        return _wrong_shape(question, claim, read)
+    first: tuple[Arrangement, Tensor, Comparison] | None = None
+    for arrangement, tensor in fitting:
+        found = compare_numerically(program, arrangement.tensor, tensor)
+        if first is None:
+            first = (arrangement, tensor, found)
+        if found.status == "equal":
+            return _right(question, claim, arrangement, tensor, found)
+    assert first is not None
+    arrangement, tensor, found = first
+    if found.status == "unknown":
+        return Verdict("undecided", claim, f"Undecided: {found.reason}.", evidence=found.reason)
+    assumed = _under_assumption(question, claim, read)
+    if assumed is not None:
+        return assumed
+    mixed = question.other_layout()
+    if mixed is not None and _equal_in(program, mixed, tensor):
+        message = f"The claim is written in {mixed.convention}, but {question.layout} layout was asked for."
+        return Verdict(
+            "wrong",
+            claim,
+            message,
+            "measured",
+            mistake="layout_mixed",
+            counterexample=found.counterexample,
+        )
+    return _wrong(question, claim, read, arrangement, tensor, found)
+
+
+def _readings(
+    question: Question, claim: str, read: Claim, arrangements: Sequence[Arrangement]
+) -> list[tuple[Arrangement, Tensor]]:
+    """The claim as a tensor in each arrangement in which it can be read and whose shape it has."""
+    found: list[tuple[Arrangement, Tensor]] = []
+    refused: InputError | None = None
+    for arrangement in arrangements:
+        try:
+            tensor = _read(question, claim, read, arrangement.tensor.shape)
+        except InputError as error:
+            refused = refused or error
+            continue
+        if tensor is not None and tensor.shape == arrangement.tensor.shape:
+            found.append((arrangement, tensor))
+    if not found and refused is not None:
+        raise refused
+    return found
+
+
+def _read(
+    question: Question, claim: str, read: Claim, expected: tuple[Size, ...] | None
+) -> Tensor | None:
+    symbols = question.symbols
+    sizes = set(numeric.size_names(symbols))
+    if read.kind == "index":
+        if expected is not None and len(read.indices) != len(expected):
+            return None
+        formula = read_index_formula(claim, symbols, sizes=sizes, expected_axes=expected)
+        return formula.tensor
+    return read_matrix_claim(read.right, symbols, sizes)
+
+
+def _read_edited(
+    question: Question, text: str, read: Claim, shape: tuple[Size, ...]
+) -> Tensor | None:
+    symbols = question.symbols
+    sizes = set(numeric.size_names(symbols))
+    if read.kind == "index":
+        return read_index_formula(text, symbols, sizes=sizes, expected_axes=shape).tensor
+    return read_matrix_claim(text, symbols, sizes)
+
+
+def read_matrix_claim(text: str, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
+    """A numpy-like claim as a tensor.
+
+    Raises:
+        NotationError, UnknownName, ShapeError: with the position in ``text``.
+    """
+    return lower(text, symbols, sizes=sizes).tensor()
+
+
+def _equal_in(program: Program, arrangement: Arrangement, tensor: Tensor) -> bool:
+    if arrangement.tensor.shape != tensor.shape:
+        return False
+    return compare_numerically(program, arrangement.tensor, tensor).status == "equal"
+
+
+def _right(
+    question: Question, claim: str, arrangement: Arrangement, tensor: Tensor, found: Comparison
+) -> Verdict:
+    under = [arrangement.convention] if arrangement.convention else []
+    proof = prove_equal(question.with_facts(arrangement.tensor), question.with_facts(tensor))
+    program = question.derivation.program
+    if kink_values_differ(program, arrangement.tensor, tensor):
+        under.append("another convention at the kink")
+    if found.undefined:
+        under.append("the claim is only defined on a part of the domain")
+    evidence = (
+        f"{proof.method}, {proof.scope}" if proof else f"agreement at {found.points} random points"
+    )
+    level = "proved" if proof else "measured"
+    if under:
+        message = f"Right under: {'; '.join(under)}."
+        return Verdict("right_under", claim, message, level, under, evidence=evidence)
+    return Verdict("right", claim, "Right.", level, evidence=evidence)
+
+
+def _under_assumption(question: Question, claim: str, read: Claim) -> Verdict | None:
+    for name, changed in question.assumptions():
+        if not changed.answerable():
+            continue
+        default = changed.arrangements()[0]
+        for arrangement, tensor in _readings(changed, claim, read, [default]):
+            found = compare_numerically(changed.derivation.program, arrangement.tensor, tensor)
+            if found.status == "equal" and found.points > 1:
+                verdict = _right(changed, claim, arrangement, tensor, found)
+                verdict.kind, verdict.under = "right_under", [name, *verdict.under]
+                verdict.message = f"Right under: {'; '.join(verdict.under)}."
+                return verdict
+    return None
+
+
+def _wrong(
+    question: Question,
+    claim: str,
+    read: Claim,
+    arrangement: Arrangement,
+    tensor: Tensor,
+    found: Comparison,
+) -> Verdict:
+    shape = arrangement.tensor.shape
+    mistake = find_mistake(
+        question.derivation.program,
+        arrangement.tensor,
+        tensor,
+        text=claim if read.kind == "index" else read.right,
+        read=lambda text: _read_edited(question, text, read, shape),
+        indices=tuple(read.indices),
+    )
+    message = _message(mistake, found)
+    return Verdict(
+        "wrong",
+        claim,
+        message,
+        "measured",
+        mistake=mistake.name if mistake else None,
+        where=mistake.where if mistake else _entry_text(found),
+        counterexample=found.counterexample,
+        fixed=mistake.fixed if mistake else None,
+        evidence="The counterexample is one evaluation; anyone can repeat it.",
+    )
+
+
+def _message(mistake: Mistake | None, found: Comparison) -> str:
+    example = found.counterexample
+    assert example is not None
+    entry = f"entry {list(example.entry)}" if example.entry else "the value"
+    numbers = (
+        f"At a random point {entry} is {example.expected:.6g}, the claim gives {example.given:.6g}."
+    )
+    if mistake is None:
+        return f"Wrong. {numbers}"
+    what = MISTAKES[mistake.name]
+    where = f" ({mistake.where})" if mistake.where else ""
+    return f"Wrong: {what}{where}. {numbers}"
+
+
+def _entry_text(found: Comparison) -> str | None:
+    return f"entry {list(found.counterexample.entry)}" if found.counterexample else None
+
+
+def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
+    truth = question.truth
+    if read.kind == "index":
+        given = f"{len(read.indices)} indices"
+        needed = f"{len(truth.axes)} ({question.derivation.shape_statement})"
+        message = f"Wrong: the claim has {given}, the derivative needs {needed}."
+    else:
+        tensor = _read(question, claim, read, None)
+        assert tensor is not None
+        message = (
+            f"Wrong: the claim has shape {shape_text(tensor.shape)}, "
+            f"the derivative {question.derivation.shape_statement}."
+        )
+    return Verdict("wrong", claim, message, "proved", mistake="wrong_shape", where="shape")
+
+
+def _judge_shape(question: Question, claim: str, read: Claim) -> Verdict:
+    given = parse_shape(read.right)
+    derivation = question.derivation
+    shape = derivation.shape
+    accepted: list[tuple[tuple[Size, ...], str]] = [(shape, "")]
+    accepted += [(a.tensor.shape, a.convention) for a in question.arrangements()]
+    accepted = [(s, "" if c == "row vector" else c) for s, c in accepted]
+    for candidate, convention in accepted:
+        if given == candidate:
+            if convention:
+                return Verdict(
+                    "right_under", claim, f"Right under: {convention}.", "proved", [convention],
+                    evidence="The shape follows from the shapes of output and input.",
+                )  # fmt: skip
+            return Verdict(
+                "right", claim, "Right.", "proved",
+                evidence="The shape follows from the shapes of output and input.",
+            )  # fmt: skip
+    message = f"Wrong: the shape is {derivation.shape_statement}, not {shape_text(given)}."
+    return Verdict(
+        "wrong", claim, message, "proved", mistake="wrong_shape", fixed=shape_text(shape)
+    )
+
+
+def _judge_structure(question: Question, claim: str, read: Claim) -> Verdict:
+    found = question.derivation.structure
+    wanted = read.right.strip().lower()
+    kinds = IMPLIED_BY.get(wanted)
+    if wanted == "symmetric":
+        return _judge_symmetric(question, claim)
+    if (kinds is not None and found.kind in kinds) or found.kind.lower() == wanted:
+        return Verdict("right", claim, f"Right. {found.reason}", "proved", evidence=found.reason)
+    if kinds is None or found.kind == "dense" or found.kind == "sparse":
+        if wanted == "diagonal":
+            counter = _off_diagonal(question)
+            if counter is not None:
+                return Verdict("wrong", claim, counter, "measured", mistake="wrong_structure")
+        return Verdict(
+            "undecided", claim, f"Undecided: the structure found is {found.kind}; {found.reason}"
+        )
+    message = f"Wrong: the derivative is {found.kind}. {found.reason}"
+    return Verdict("wrong", claim, message, "proved", mistake="wrong_structure", fixed=found.kind)
+
+
+def _off_diagonal(question: Question) -> str | None:
+    truth = question.truth
+    if len(truth.axes) != 2:
+        return None
+    (point,) = numeric.points(question.derivation.program, count=1, seed=3)
+    value = Evaluator(point.values, point.sizes).tensor(truth)
+    off = value - np.diag(np.diag(value)) if value.shape[0] == value.shape[1] else value
+    if np.abs(off).max() > 1e-6:
+        i, j = np.unravel_index(int(np.abs(off).argmax()), off.shape)
+        return f"Wrong: at a random point entry [{i}, {j}] off the diagonal is {off[i, j]:.4g}."
+    return None
+
+
+def _judge_symmetric(question: Question, claim: str) -> Verdict:
+    truth = question.truth
+    if len(truth.axes) != 2 or truth.shape[0] != truth.shape[1]:
+        return Verdict(
+            "wrong", claim, "Wrong: the derivative is not square.", "proved", mistake="wrong_shape"
+        )
+    flipped = Tensor(truth.axes[::-1], truth.body)
+    return _equality_verdict(question.derivation.program, claim, truth, flipped)
+
+
+def _judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:
+    derivation = question.derivation
+    seed = next(
+        (
+            n
+            for n in ("G", "dY", "dy", "g", "dout", "upstream")
+            if _mentions(read.right, n, derivation.program)
+        ),
+        "G",
+    )
+    if seed in derivation.program.symbols:
+        raise NotationError(
+            f"the upstream gradient '{seed}' has the name of a symbol", hint="Call it G."
+        )
+    array = Array(seed, derivation.program.output.shape)
+    symbols = {**derivation.program.symbols, seed: array}
+    sizes = set(numeric.size_names(symbols))
+    truth = derivation._vjp_tensor
+    placed = next(
+        iter([a for a in _arrays(truth) if a.name.startswith("G") and a.shape == array.shape]), None
+    )
+    if placed is not None:
+        truth = Tensor(truth.axes, b.inline(truth.body, {placed: b.entire(array)}))
+    tensor = read_matrix_claim(read.right, symbols, sizes)
+    if tensor.shape != truth.shape:
+        message = f"Wrong: the VJP has shape {shape_text(truth.shape)}, the claim {shape_text(tensor.shape)}."
+        return Verdict(
+            "wrong", claim, message, "proved", mistake="wrong_shape", fixed=derivation.vjp
+        )
+    return _equality_verdict(
+        derivation.program,
+        claim,
+        truth,
+        tensor,
+        extra=(array,),
+        question=question,
+        fixed=derivation.vjp,
+        right=read.right,
+    )
+
+
+def _mentions(text: str, name: str, program: Program) -> bool:
+    return name not in program.symbols and re.search(rf"\b{name}\b", text) is not None
+
+
+def _arrays(tensor: Tensor) -> list[Array]:
+    found: list[Array] = []
+    stack, seen = [tensor.body], set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Ref):
+            found.append(node.array)
+        stack.extend(node.children())
+    return found
+
+
+def check_equality(
+    claim: str, shapes: Mapping[str, ShapeLike], *, domain: Mapping[str, str] | None = None
+) -> Verdict:
+    """Judge an equality of two expressions, such as ``tanh(z) == 2*sigmoid(2*z) - 1``.
+
+    >>> check_equality("tanh(z) == 2*sigmoid(2*z) - 1", {"z": "n"}).kind
+    'right'
+    """
+    read = classify_claim(claim)
+    if read.kind != "equality":
+        raise NotationError("an equality has two sides with '==' between them", text=claim)
+    symbols = declare(shapes, domain)
+    sizes = set(numeric.size_names(symbols))
+    left = lower(read.left, symbols, sizes=sizes)
+    right = lower(read.right, symbols, sizes=sizes)
+    truth, tensor = left.tensor(), right.tensor()
+    if truth.shape != tensor.shape:
+        message = f"Wrong: the left side has shape {shape_text(truth.shape)}, the right {shape_text(tensor.shape)}."
+        return Verdict("wrong", claim, message, "proved", mistake="wrong_shape")
+    return _equality_verdict(left, claim, truth, tensor)
+
+
+def _equality_verdict(
+    program: Program,
+    claim: str,
+    truth: Tensor,
+    tensor: Tensor,
+    *,
+    extra: Sequence[Array] = (),
+    question: Question | None = None,
+    fixed: str | None = None,
+    right: str = "",
+) -> Verdict:
+    found = compare_numerically(program, truth, tensor, extra=extra)
+    if found.status == "unknown":
+        return Verdict("undecided", claim, f"Undecided: {found.reason}.", evidence=found.reason)
+    if found.status == "equal":
+        proof = prove_equal(truth, tensor)
+        evidence = (
+            f"{proof.method}, {proof.scope}"
+            if proof
+            else f"agreement at {found.points} random points"
+        )
+        return Verdict(
+            "right", claim, "Right.", "proved" if proof else "measured", evidence=evidence
+        )
+    symbols = {**program.symbols, **{a.name: a for a in extra}}
+    sizes = set(numeric.size_names(symbols))
+    mistake = None
+    if question is not None:
+        mistake = find_mistake(
+            program,
+            truth,
+            tensor,
+            text=right,
+            read=lambda text: read_matrix_claim(text, symbols, sizes),
+            extra=extra,
+        )
+    return Verdict(
+        "wrong",
+        claim,
+        _message(mistake, found),
+        "measured",
+        mistake=mistake.name if mistake else None,
+        where=mistake.where if mistake else _entry_text(found),
+        counterexample=found.counterexample,
+        fixed=(mistake.fixed if mistake else None) or fixed,
+    )

@@ -1,0 +1,152 @@
+"""Are two tensors equal? First at points on both sides of every kink, then by proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backprove.calculus import numeric
+from backprove.checking.verdict import Counterexample
+from backprove.errors import DomainError
+from backprove.notation.equality import Equality
+from backprove.notation.equality import compare as prove
+from backprove.notation.evaluation import Evaluator, run_program
+from backprove.notation.expressions import Array, Tensor
+from backprove.notation.operations import Program
+
+DIFFERENT = 1e-6
+EQUAL = 1e-9
+SCALES = (1.0, 3.0, 0.4, 8.0)
+POINTS = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome of a comparison.
+
+    Attributes:
+        status: ``equal``, ``different`` or ``unknown``.
+        deviation: the largest difference, relative to the scale of the truth.
+        counterexample: where they differ most, if they do.
+        points: how many points were compared.
+        undefined: True if the claim was not finite somewhere where the truth is.
+        reason: why the outcome is unknown.
+    """
+
+    status: str
+    deviation: float = 0.0
+    counterexample: Counterexample | None = None
+    points: int = 0
+    undefined: bool = False
+    reason: str = ""
+
+
+def compare_numerically(
+    program: Program,
+    truth: Tensor,
+    claim: Tensor,
+    *,
+    extra: Sequence[Array] = (),
+    definitions: Mapping[Array, Tensor] | None = None,
+    seed: int = 11,
+) -> Comparison:
+    """Compare two tensors entry by entry at random points of the domain.
+
+    Args:
+        program: gives the inputs and intermediate values that the tensors refer to.
+        truth: the right tensor.
+        claim: the claimed tensor, of the same shape.
+        extra: further arrays that both may refer to, such as an upstream gradient.
+        definitions: not used for values that the program computes.
+        seed: the seed of the points.
+    """
+    worst = Comparison("equal")
+    compared, undefined = 0, False
+    try:
+        for point in numeric.points(program, count=POINTS, seed=seed, extra=extra, scales=SCALES):
+            found, broken = _at_point(point, truth, claim)
+            undefined = undefined or broken
+            if found is None:
+                continue
+            compared += 1
+            if found.deviation > worst.deviation:
+                worst = found
+            if worst.deviation > 1e-2:
+                break
+    except DomainError as error:
+        if not compared:
+            return Comparison("unknown", reason=error.message)
+    if not compared:
+        return Comparison(
+            "unknown", undefined=undefined, reason="the claim is finite at no sample point"
+        )
+    status = (
+        "different"
+        if worst.deviation > DIFFERENT
+        else "equal"
+        if worst.deviation < EQUAL
+        else "unknown"
+    )
+    reason = (
+        ""
+        if status != "unknown"
+        else (
+            f"the two agree to {worst.deviation:.0e}, which rounding could explain as well as a small mistake"
+        )
+    )
+    return Comparison(status, worst.deviation, worst.counterexample, compared, undefined, reason)
+
+
+def _at_point(point: numeric.Point, truth: Tensor, claim: Tensor) -> tuple[Comparison | None, bool]:
+    evaluator = Evaluator(point.values, point.sizes)
+    expected, given = evaluator.tensor(truth), evaluator.tensor(claim)
+    usable = np.isfinite(expected)
+    broken = bool(np.any(usable & ~np.isfinite(given)))
+    usable &= np.isfinite(given)
+    if not usable.any():
+        return None, broken
+    scale = max(float(np.abs(expected[usable]).max()), 1e-12)
+    difference = np.where(usable, np.abs(np.where(usable, given - expected, 0.0)), 0.0)
+    own = np.where(usable, np.maximum(np.abs(expected), np.abs(given)), 1.0)
+    relative = difference / np.maximum(own, 1e-300)
+    # A large difference relative to the entry counts even where other entries are huge; a small
+    # one only if it is large against the whole as well, because of rounding.
+    deviation = np.where(
+        difference <= 1e-11 * scale,
+        0.0,
+        np.where(
+            (relative > 1e-3) & (difference > 1e-9 * scale),
+            relative,
+            np.minimum(relative, difference / scale),
+        ),
+    )
+    entry = tuple(int(k) for k in np.unravel_index(int(np.argmax(deviation)), deviation.shape))
+    example = Counterexample(
+        {a.name: v for a, v in point.inputs.items()},
+        entry,
+        float(expected[entry]),
+        float(given[entry]),
+    )
+    return Comparison("", float(deviation[entry]), example), broken
+
+
+def prove_equal(truth: Tensor, claim: Tensor) -> Equality | None:
+    """A proof that two tensors are equal, or None if none was found."""
+    found = prove(truth, claim)
+    return found if found.status == "equal" else None
+
+
+def kink_values_differ(program: Program, truth: Tensor, claim: Tensor) -> bool:
+    """True if the two differ where all inputs are 0, the place of the usual kinks."""
+    sizes = numeric.sample_sizes(program)
+    inputs = {a: np.zeros([s.at(sizes) for s in a.shape]) for a in program.symbols.values()}
+    try:
+        values = run_program(program, inputs, sizes)
+        evaluator = Evaluator(values, sizes)
+        expected, given = evaluator.tensor(truth), evaluator.tensor(claim)
+    except DomainError:
+        return False
+    both = np.isfinite(expected) & np.isfinite(given)
+    return bool(np.any(np.abs(np.where(both, expected - given, 0.0)) > DIFFERENT))

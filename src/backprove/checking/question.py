@@ -1,0 +1,172 @@
+"""The question that a claim answers: an expression, a symbol, shapes and conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from backprove.calculus.derivation import Derivation, derive
+from backprove.errors import BackproveError
+from backprove.notation import building as b
+from backprove.notation.axes import Axis, Index, Size, floor_divide
+from backprove.notation.expressions import Array, Tensor
+from backprove.notation.shapes import ShapeLike
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """The truth with its axes arranged as a convention has them.
+
+    ``convention`` is empty for the default layout.
+    """
+
+    tensor: Tensor
+    convention: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: the derivative of ``f`` by ``wrt``."""
+
+    f: Any
+    wrt: str
+    shapes: Mapping[str, ShapeLike]
+    order: int = 1
+    layout: str | None = None
+    domain: Mapping[str, str] | None = None
+    structured: bool = False
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """The right answer, in numerator layout."""
+        answer = derive(
+            self.f,
+            self.wrt,
+            self.shapes,
+            order=self.order,
+            domain=self.domain,
+            structured=self.structured,
+        )
+        assert isinstance(answer, Derivation)
+        return answer
+
+    @property
+    def symbols(self) -> dict[str, Array]:
+        """The declared symbols, as the derivation sees them."""
+        return self.derivation.program.symbols
+
+    @property
+    def truth(self) -> Tensor:
+        """The right derivative, with intermediate values written out."""
+        tensor = self.derivation.tensor
+        if self.derivation.definitions:
+            return Tensor(tensor.axes, b.inline(tensor.body, self.derivation.program.definitions))
+        return tensor
+
+    def with_facts(self, tensor: Tensor) -> Tensor:
+        """The tensor in the symbol that carries the facts of its domain, as a proof may use them."""
+        array = self.symbols[self.wrt]
+        if self._factual is None:
+            return tensor
+        return Tensor(tensor.axes, b.inline(tensor.body, {array: b.entire(self._factual)}))
+
+    @cached_property
+    def _factual(self) -> Array | None:
+        array = self.symbols[self.wrt]
+        if not array.sampled or array.sampled == array.domain:
+            return None
+        return Array(array.name, array.shape, array.sampled, array.order)
+
+    def arrangements(self) -> list[Arrangement]:
+        """The truth in every layout that the question admits, the default first."""
+        tensor, count = self.truth, len(self.derivation.outputs)
+        outputs, inputs = tensor.axes[:count], tensor.axes[count:]
+        default = Arrangement(tensor, "")
+        if self.order != 1:
+            return [default]
+        other = Arrangement(Tensor((*inputs, *outputs), tensor.body), "denominator layout")
+        if self.layout == "denominator":
+            return [replace(other, convention="")]
+        found = [default]
+        if self.layout is None and outputs and inputs:
+            found.append(other)
+        if self.layout is None and not outputs and len(inputs) == 2:
+            flipped = Tensor(inputs[::-1], tensor.body)
+            found.append(
+                Arrangement(flipped, "numerator layout of a scalar by a matrix (the transpose)")
+            )
+        if not outputs and len(inputs) == 1:
+            one = Axis(Size.of(1))
+            found.append(Arrangement(Tensor((one, inputs[0]), tensor.body), "row vector"))
+            found.append(Arrangement(Tensor((inputs[0], one), tensor.body), "column vector"))
+        if len(outputs) == 2 and len(inputs) == 2:
+            found.extend(_flattened(tensor, outputs, inputs))
+        return found
+
+    def other_layout(self) -> Arrangement | None:
+        """The layout that the question rules out, to recognise mixed layouts."""
+        if self.layout is None or self.order != 1:
+            return None
+        tensor, count = self.truth, len(self.derivation.outputs)
+        outputs, inputs = tensor.axes[:count], tensor.axes[count:]
+        if not outputs or not inputs:
+            return None
+        if self.layout == "denominator":
+            return Arrangement(tensor, "numerator layout")
+        return Arrangement(Tensor((*inputs, *outputs), tensor.body), "denominator layout")
+
+    def assumptions(self) -> Iterator[tuple[str, Question]]:
+        """The same question under one more assumption about a symbol, with its name."""
+        known = dict(self.domain or {})
+        for name, array in self.symbols.items():
+            if name in known:
+                continue
+            if name != self.wrt and array.shape:
+                yield f"sum({name}) = 1", self._assuming(known, name, "prob")
+            if len(array.shape) == 2 and array.shape[0] == array.shape[1] and name != self.wrt:
+                yield f"{name} symmetric", self._assuming(known, name, "symmetric")
+        wrt = self.symbols[self.wrt]
+        square = len(wrt.shape) == 2 and wrt.shape[0] == wrt.shape[1]
+        if square and self.order == 1 and not self.structured:
+            domain = known.get(self.wrt, "symmetric")
+            if domain in ("symmetric", "spd"):
+                changed = replace(self, domain={**known, self.wrt: domain}, structured=True)
+                yield f"the symmetric-matrix convention for {self.wrt}", changed
+                if self.wrt not in known:
+                    yield f"{self.wrt} symmetric", self._assuming(known, self.wrt, "symmetric")
+
+    def _assuming(self, known: dict[str, str], name: str, domain: str) -> Question:
+        return replace(self, domain={**known, name: domain})
+
+    def answerable(self) -> bool:
+        """True if the derivative exists under this question's assumptions."""
+        try:
+            self.derivation  # noqa: B018
+        except BackproveError:
+            return False
+        return True
+
+
+def _flattened(
+    tensor: Tensor, outputs: tuple[Axis, ...], inputs: tuple[Axis, ...]
+) -> Iterator[Arrangement]:
+    """The rank-4 Jacobian as a matrix between vec(output) and vec(input), in each order."""
+    names = {False: "row-major", True: "column-major"}
+    for output_columns in (False, True):
+        for input_columns in (False, True):
+            row, row_at = _vec(outputs, output_columns)
+            column, column_at = _vec(inputs, input_columns)
+            body = b.substitute(tensor.body, {**row_at, **column_at})
+            yield Arrangement(
+                Tensor((row, column), body),
+                f"vec(output) {names[output_columns]}, vec(input) {names[input_columns]}",
+            )
+
+
+def _vec(axes: tuple[Axis, ...], columns: bool) -> tuple[Axis, dict[Axis, Index]]:
+    slow, fast = axes[::-1] if columns else axes
+    flat = Axis(slow.size * fast.size)
+    quotient = floor_divide(Index.of(flat), fast.size)
+    return flat, {slow: quotient, fast: Index.of(flat) - quotient * fast.size}
