@@ -142,10 +142,11 @@ def method(study: Study) -> str:
     return (
         f"{drawn[0].upper()}{drawn[1:]}, alike for every configuration; the test examples are "
         "never trained on. Losses and accuracies are those of the parameters at the end of an "
-        f"epoch. A run counts as above chance if its accuracy exceeds the share of the largest "
-        f"class by {ERRORS:g} standard errors or its loss is {LOSS_SHARE:.0%} below that of the "
-        f"constant prediction. Trained in {study.seconds:.1f} s, compilation included, on "
-        f"{study.environment['device']} with JAX {study.environment['jax']}."
+        f"epoch. A run has learned if it is better than both the constant prediction and the "
+        f"untrained network: accuracy higher by {ERRORS:g} standard errors, or loss lower by "
+        f"{LOSS_SHARE:.0%} of the constant prediction's. Trained in {study.seconds:.1f} s, "
+        f"compilation included, on {study.environment['device']} with JAX "
+        f"{study.environment['jax']}."
     )
 
 
@@ -155,8 +156,9 @@ def _design(study: Study) -> str:
     return (
         f"{_count(configurations, 'configuration')} × {_count(seeds, 'seed')} = "
         f"{_count(configurations * seeds, 'run')} on {study.data}: {train} examples to train, "
-        f"{dev} for dev, {test} for test. The constant prediction has, on average over seeds, a dev loss of "
-        f"{study.baseline_loss:.4f} and a dev accuracy of {study.baseline_accuracy:.1%}."
+        f"{dev} for dev, {test} for test. The constant prediction has, on "
+        f"average over seeds, a dev loss of {study.baseline_loss:.4f} and "
+        f"a dev accuracy of {study.baseline_accuracy:.1%}."
     )
 
 
@@ -164,7 +166,10 @@ def _outcomes(study: Study) -> Iterator[str]:
     total = len(study.configurations) * len(study.seeds)
     learned = sum(result.outcomes.get("learned", 0) for result in study.configurations)
     if learned == total:
-        yield "Supported: every run is better than the constant prediction on dev."
+        yield (
+            "Supported: every run ends better on dev than the constant prediction and than the "
+            "untrained network."
+        )
     for result in study.configurations:
         bad = {outcome: n for outcome, n in result.outcomes.items() if outcome != "learned"}
         for outcome, n in bad.items():
@@ -200,7 +205,7 @@ def _unsupported(study: Study) -> Iterator[str]:
         )
     single = [name for name in ("lr", "epochs", "batch", "optimizer") if name not in study.varied]
     if study.varied and single:
-        first = study.configurations[0].configuration
+        (first, *_) = (result.configuration for result in study.configurations)
         yield (
             f"Whatever is seen across {' and '.join(study.varied)} is seen at "
             f"{first.text(single)} only; other settings can reverse it."

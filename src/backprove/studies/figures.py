@@ -12,6 +12,7 @@ from backprove.results import Block, Chart
 if TYPE_CHECKING:
     from backprove.studies.result import ConfigurationResult, Run, Study
 
+_TALLEST = 10  # a loss this many times that of the constant prediction would flatten the others
 _CURVES = 8  # more curves in one panel cannot be told apart
 
 Point = dict[str, Any]
@@ -32,7 +33,7 @@ def charts(study: Study) -> list[Block]:
     if split:
         caption += " Runs of one configuration that ended differently are drawn apart."
     if any("diverged" in result.outcomes for result in study.configurations):
-        caption += " Values that are not finite are not drawn."
+        caption += f" Losses that are not finite or above {_ceiling(study):.3g} are not drawn."
     return [
         Chart(
             "Dev accuracy of all configurations", "epoch", "dev accuracy",
@@ -44,7 +45,7 @@ def charts(study: Study) -> list[Block]:
         ),
         Chart(
             "Train and dev loss of each configuration", "epoch", "loss (nats)",
-            list(_losses(study.configurations)), caption=caption,
+            list(_losses(study)), caption=caption,
         ),
     ]  # fmt: skip
 
@@ -60,18 +61,23 @@ def _across(study: Study, measure: str, baseline: float) -> Iterator[Point]:
         epochs = len(result.runs[0].values[measure]) - 1
         panels[panel] = max(panels.get(panel, 0), epochs)
         for name, runs in _by_outcome(result):
-            yield from _band(runs, measure, panel, f"{series}{name}")
+            yield from _band(runs, measure, panel, f"{series}{name}", _ceiling(study))
     for panel, epochs in panels.items():
         for x in (0, epochs):
             point = {"x": x, "y": baseline, "series": "constant prediction", "mark": "asymptote"}
             yield point | ({"panel": panel} if panel else {})
 
 
-def _losses(configurations: Sequence[ConfigurationResult]) -> Iterator[Point]:
-    for result in configurations:
+def _losses(study: Study) -> Iterator[Point]:
+    for result in study.configurations:
         for name, runs in _by_outcome(result):
             for part in ("train", "dev"):
-                yield from _band(runs, f"{part}_loss", result.label, f"{part}{name}")
+                curve = _band(runs, f"{part}_loss", result.label, f"{part}{name}", _ceiling(study))
+                yield from curve
+
+
+def _ceiling(study: Study) -> float:
+    return _TALLEST * max(study.baseline_loss, 0.1)  # above 1, the largest accuracy
 
 
 def _by_outcome(result: ConfigurationResult) -> Iterator[tuple[str, list[Run]]]:
@@ -82,10 +88,12 @@ def _by_outcome(result: ConfigurationResult) -> Iterator[tuple[str, list[Run]]]:
         yield name, [run for run in result.runs if run.outcome == outcome]
 
 
-def _band(runs: Sequence[Run], measure: str, panel: str, series: str) -> Iterator[Point]:
+def _band(
+    runs: Sequence[Run], measure: str, panel: str, series: str, ceiling: float
+) -> Iterator[Point]:
     values = np.stack([run.values[measure] for run in runs])
     for epoch, column in enumerate(values.T):
-        if not np.isfinite(column).all():
+        if not (np.isfinite(column).all() and column.max() <= ceiling):
             continue
         point: Point = {"x": epoch, "y": float(column.mean()), "series": series}
         if len(runs) > 1:

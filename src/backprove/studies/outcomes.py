@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -18,13 +18,13 @@ SEVERITY: tuple[Outcome, ...] = ("diverged", "at_chance", "overfitting", "learne
 """The outcomes, worst first."""
 
 ERRORS = 3.0
-"""Standard errors by which an accuracy must exceed the largest class to count as above chance."""
+"""Standard errors by which an accuracy must be higher to count as better."""
 
 LOSS_SHARE = 0.02
-"""Share of the constant prediction's loss by which a loss must fall to count as below chance."""
+"""Share of the constant prediction's loss by which a loss must be lower to count as better."""
 
 BLOWN_UP = 2.0
-"""Multiple of the constant prediction's loss past which an unlearned run counts as diverged."""
+"""Multiple of the loss of constant prediction and untrained network that counts as diverged."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split)
     """The outcome of one run at its last epoch.
 
     ``diverged``: a loss that is not finite at any epoch, or a training loss above twice that of
-    the constant prediction with an accuracy no better. ``at_chance``: neither loss nor accuracy
-    on train is better than the constant prediction. ``overfitting``: train is better, dev is not.
-    ``learned``: both are. Better means: accuracy above the largest class by 3 standard errors, or
-    loss lower by 2 %.
+    the constant prediction and of the untrained network. ``at_chance``: train is not better than
+    the constant prediction, or not better than the network was before training. ``overfitting``:
+    train is better than both, dev is not. ``learned``: both parts are. Better means: accuracy
+    higher by 3 standard errors, or loss lower by 2 % of that of the constant prediction.
 
     Args:
         values: ``train_loss``, ``train_score``, ``dev_loss``, ``dev_score``, (epochs + 1,) each.
@@ -53,35 +53,52 @@ def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split)
         The outcome and its evidence.
     """
     for part in ("train", "dev"):
-        broken = np.flatnonzero(~np.isfinite(values[f"{part}_loss"]))
+        losses = values[f"{part}_loss"]
+        broken = np.flatnonzero(~np.isfinite(losses))
         if len(broken):
-            return Reading(
-                "diverged",
-                f"{part} loss is {values[f'{part}_loss'][broken[0]]} at epoch {broken[0]}",
-            )
-    chance = {part: data.baseline(split.train, getattr(split, part)) for part in ("train", "dev")}
-    ends = {
-        part: Baseline(float(values[f"{part}_loss"][-1]), float(values[f"{part}_score"][-1]))
-        for part in chance
-    }
-    above = {part: _above(ends[part], chance[part], len(getattr(split, part))) for part in chance}
-    if not above["train"] and ends["train"].loss > BLOWN_UP * chance["train"].loss:
-        return Reading("diverged", _evidence("train", ends["train"], chance["train"]))
-    if not above["train"]:
-        return Reading("at_chance", _evidence("train", ends["train"], chance["train"]))
-    outcome: Outcome = "learned" if above["dev"] else "overfitting"
-    return Reading(outcome, _evidence("dev", ends["dev"], chance["dev"]))
+            evidence = f"{part} loss is {losses[broken[0]]} at epoch {broken[0]}"
+            return Reading("diverged", evidence)
+    train, dev = (_Course.of(part, values, data, split) for part in ("train", "dev"))
+    if train.end.loss > BLOWN_UP * max(train.chance.loss, train.start.loss):
+        return Reading("diverged", train.evidence())
+    if not train.improved():
+        return Reading("at_chance", train.evidence())
+    return Reading("learned" if dev.improved() else "overfitting", dev.evidence())
 
 
-def _above(end: Baseline, chance: Baseline, examples: int) -> bool:
-    error = sqrt(chance.accuracy * (1 - chance.accuracy) / examples)
-    if end.accuracy > chance.accuracy + ERRORS * error:
-        return True
-    return isfinite(chance.loss) and end.loss < (1 - LOSS_SHARE) * chance.loss
+@dataclass(frozen=True)
+class _Course:
+    """Loss and accuracy on one part, before and after training, and without any features."""
 
+    part: str
+    examples: int
+    chance: Baseline
+    start: Baseline
+    end: Baseline
 
-def _evidence(part: str, end: Baseline, chance: Baseline) -> str:
-    return (
-        f"{part} loss {end.loss:.4f} and accuracy {end.accuracy:.1%} at the last epoch; the "
-        f"constant prediction has {chance.loss:.4f} and {chance.accuracy:.1%}"
-    )
+    @classmethod
+    def of(
+        cls, part: str, values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split
+    ) -> _Course:
+        rows = getattr(split, part)
+        start, end = (
+            Baseline(float(values[f"{part}_loss"][at]), float(values[f"{part}_score"][at]))
+            for at in (0, -1)
+        )
+        return cls(part, len(rows), data.baseline(split.train, rows), start, end)
+
+    def improved(self) -> bool:
+        # Random first weights can be better than a constant by luck: that is not learning.
+        return self._better_than(self.chance) and self._better_than(self.start)
+
+    def evidence(self) -> str:
+        return (
+            f"{self.part} loss {self.end.loss:.4f} and accuracy {self.end.accuracy:.1%} at the "
+            f"last epoch; before training {self.start.loss:.4f} and {self.start.accuracy:.1%}; "
+            f"the constant prediction has {self.chance.loss:.4f} and {self.chance.accuracy:.1%}"
+        )
+
+    def _better_than(self, other: Baseline) -> bool:
+        error = sqrt(other.accuracy * (1 - other.accuracy) / self.examples)
+        more_accurate = self.end.accuracy > other.accuracy + ERRORS * error
+        return more_accurate or self.end.loss < other.loss - LOSS_SHARE * self.chance.loss

@@ -100,7 +100,7 @@ class ConfigurationResult:
     def summary(self, measure: str) -> dict[str, float | None]:
         """Mean, smallest and largest value over seeds at the last epoch; empty if one diverged."""
         last = np.array([run.last(measure) for run in self.runs])
-        if not np.isfinite(last).all():
+        if "diverged" in self.outcomes or not np.isfinite(last).all():
             return {"mean": None, "low": None, "high": None}
         return {"mean": float(last.mean()), "low": float(last.min()), "high": float(last.max())}
 
@@ -232,7 +232,7 @@ def _final_numbers(configurations: Sequence[ConfigurationResult]) -> Table:
 def _spread(summary: Mapping[str, float | None], *, percent: bool) -> str:
     mean, low, high = summary["mean"], summary["low"], summary["high"]
     if mean is None or low is None or high is None:
-        return "not finite"
+        return "none, a run diverged"
     if percent:
         return f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
     return f"{mean:.4f} ({low:.4f} to {high:.4f})"
