@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from backprove.errors import BackproveError, InputError, Span, WorksheetError
@@ -72,6 +73,11 @@ class Source:
             raise _not_text(f"character {raw.index(chr(0)):,} is a null character", file)
         return cls(raw.replace("\r\n", "\n").replace("\r", "\n"), file)
 
+    @cached_property
+    def without_comments(self) -> str:
+        """The text with what follows ``#`` blanked out, so that all offsets stay."""
+        return _COMMENT.sub(lambda found: " " * len(found.group()), self.text)
+
     @property
     def line_count(self) -> int:
         """Number of lines, counting an empty one after the last line break."""
@@ -121,8 +127,7 @@ class Piece:
     @property
     def text(self) -> str:
         """The characters, with comments blanked out: offsets are those of the worksheet."""
-        raw = self.source.text[self.start : self.end]
-        return _COMMENT.sub(lambda found: " " * len(found.group()), raw)
+        return self.source.without_comments[self.start : self.end]
 
     @property
     def raw(self) -> str:
@@ -136,7 +141,8 @@ class Piece:
 
     def part(self, start: int, end: int | None = None) -> Piece:
         """The characters from ``start`` to ``end``, without blanks around them."""
-        text = self.text[start:end]
+        stop = self.end if end is None else min(self.end, self.start + end)
+        text = self.source.without_comments[self.start + start : stop]
         begin = self.start + start + len(text) - len(text.lstrip())
         return Piece(self.source, begin, begin + len(text.strip()))
 
