@@ -39,7 +39,7 @@ from backprove.results import (
 MAX_INLINED_OPERATIONS = 120
 TOLERANCE = 1e-6
 LAYOUTS = ("numerator", "denominator")
-_STRUCTURAL_FACTS = ("symmetric", "spd", "prob", "onehot", "pm1", "binary")
+_STRUCTURAL_FACTS = ("symmetric", "spd", "prob", "sum1", "onehot", "pm1", "binary")
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,9 @@ def _draw(
         case "prob":
             raw = rng.gamma(1.5, size=shape) + 0.05
             return raw / raw.sum(axis=-1, keepdims=True)
+        case "sum1":
+            raw = rng.normal(size=shape)
+            return raw + (1.0 - raw.sum(axis=-1, keepdims=True)) / shape[-1]
         case "onehot":
             return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
         case "pm1":

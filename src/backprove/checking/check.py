@@ -92,6 +92,9 @@ def check(
 
 def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
     arrangements = question.arrangements()
+    if read.left in ("grad", "gradient") and read.kind == "matrix":
+        # A gradient has the shape of the input; only a Jacobian can stand in another layout.
+        arrangements = [a for a in arrangements if not a.convention or "vector" in a.convention]
     fitting = _readings(question, claim, read, arrangements)
     program = question.derivation.program
     if not fitting:
@@ -131,6 +134,8 @@ def _readings(
     found: list[tuple[Arrangement, Tensor]] = []
     refused: InputError | None = None
     for arrangement in arrangements:
+        if read.kind == "index" and len(read.indices) > 2 and found:
+            break  # with three indices or more the default reading stands, if it is possible
         try:
             tensor = _read(question, claim, read, arrangement.tensor.shape)
         except InputError as error:
@@ -187,8 +192,6 @@ def _right(
     under = [arrangement.convention] if arrangement.convention else []
     proof = prove_equal(question.with_facts(arrangement.tensor), question.with_facts(tensor))
     program = question.derivation.program
-    if kink_values_differ(program, arrangement.tensor, tensor):
-        under.append("another convention at the kink")
     if found.undefined:
         under.append("the claim is only defined on a part of the domain")
     evidence = (
@@ -198,21 +201,43 @@ def _right(
     if under:
         message = f"Right under: {'; '.join(under)}."
         return Verdict("right_under", claim, message, level, under, evidence=evidence)
-    return Verdict("right", claim, "Right.", level, evidence=evidence)
+    message = "Right."
+    if kink_values_differ(program, arrangement.tensor, tensor):
+        message = (
+            "Right; at the kink, where no derivative exists, it takes another value than here."
+        )
+    return Verdict("right", claim, message, level, evidence=evidence)
 
 
 def _under_assumption(question: Question, claim: str, read: Claim) -> Verdict | None:
-    for name, changed in question.assumptions():
-        if not changed.answerable():
-            continue
-        default = changed.arrangements()[0]
-        for arrangement, tensor in _readings(changed, claim, read, [default]):
-            found = compare_numerically(changed.derivation.program, arrangement.tensor, tensor)
-            if found.status == "equal" and found.points > 1:
-                verdict = _right(changed, claim, arrangement, tensor, found)
-                verdict.kind, verdict.under = "right_under", [name, *verdict.under]
-                verdict.message = f"Right under: {'; '.join(verdict.under)}."
-                return verdict
+    for name, _, changed in question.assumptions():
+        held = _holds_under(changed, claim, read)
+        if held is not None:
+            verdict = _right(changed, claim, *held)
+            verdict.kind, verdict.under = "right_under", [name, *verdict.under]
+            verdict.message = f"Right under: {'; '.join(verdict.under)}."
+            return verdict
+    return None
+
+
+def _holds_under(
+    changed: Question, claim: str, read: Claim
+) -> tuple[Arrangement, Tensor, Comparison] | None:
+    if not changed.answerable():
+        return None
+    default = changed.arrangements()[0]
+    for arrangement, tensor in _readings(changed, claim, read, [default]):
+        found = compare_numerically(changed.derivation.program, arrangement.tensor, tensor)
+        if found.status == "equal" and found.points > 1:
+            return arrangement, tensor, found
+    return None
+
+
+def _assumed(question: Question, claim: str, read: Claim) -> Mistake | None:
+    """A fact that the claim used although it does not hold."""
+    for name, mistake, changed in question.assumptions(declared=True):
+        if _holds_under(changed, claim, read) is not None:
+            return Mistake(mistake, f"right only under: {name}", None)
     return None
 
 
@@ -225,7 +250,7 @@ def _wrong(
     found: Comparison,
 ) -> Verdict:
     shape = arrangement.tensor.shape
-    mistake = find_mistake(
+    mistake = _assumed(question, claim, read) or find_mistake(
         question.derivation.program,
         arrangement.tensor,
         tensor,

@@ -117,25 +117,38 @@ class Question:
             return Arrangement(tensor, "numerator layout")
         return Arrangement(Tensor((*inputs, *outputs), tensor.body), "denominator layout")
 
-    def assumptions(self) -> Iterator[tuple[str, Question]]:
-        """The same question under one more assumption about a symbol, with its name."""
+    def assumptions(self, *, declared: bool = False) -> Iterator[tuple[str, str, Question]]:
+        """The same question under one more assumption, with its name and the name of the slip.
+
+        Args:
+            declared: also vary symbols whose domain is declared, to recognise that a claim used a
+                fact that does not hold.
+        """
         known = dict(self.domain or {})
         for name, array in self.symbols.items():
-            if name in known:
+            if (name in known) != declared and not (declared and known.get(name) == "real"):
                 continue
             if name != self.wrt and array.shape:
-                yield f"sum({name}) = 1", self._assuming(known, name, "prob")
-            if len(array.shape) == 2 and array.shape[0] == array.shape[1] and name != self.wrt:
-                yield f"{name} symmetric", self._assuming(known, name, "symmetric")
+                yield f"sum({name}) = 1", "assumed_normalised", self._assuming(known, name, "sum1")
+            if len(array.shape) == 2 and array.shape[0] == array.shape[1]:
+                changed = self._assuming(known, name, "symmetric")
+                yield f"{name} symmetric", "assumed_symmetric", changed
+        yield from self._symmetric_convention(known, declared)
+
+    def _symmetric_convention(
+        self, known: dict[str, str], declared: bool
+    ) -> Iterator[tuple[str, str, Question]]:
         wrt = self.symbols[self.wrt]
         square = len(wrt.shape) == 2 and wrt.shape[0] == wrt.shape[1]
-        if square and self.order == 1 and not self.structured:
-            domain = known.get(self.wrt, "symmetric")
-            if domain in ("symmetric", "spd"):
-                changed = replace(self, domain={**known, self.wrt: domain}, structured=True)
-                yield f"the symmetric-matrix convention for {self.wrt}", changed
-                if self.wrt not in known:
-                    yield f"{self.wrt} symmetric", self._assuming(known, self.wrt, "symmetric")
+        if not square or self.order != 1 or self.structured:
+            return
+        domain = known.get(self.wrt, "real")
+        if (domain in ("symmetric", "spd")) == declared:
+            return
+        domain = domain if domain in ("symmetric", "spd") else "symmetric"
+        changed = replace(self, domain={**known, self.wrt: domain}, structured=True)
+        name = f"the symmetric-matrix convention for {self.wrt}"
+        yield name, "symmetric_convention", changed
 
     def _assuming(self, known: dict[str, str], name: str, domain: str) -> Question:
         return replace(self, domain={**known, name: domain})

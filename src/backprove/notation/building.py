@@ -455,6 +455,8 @@ def where(condition: Expr, yes: Expr, no: Expr) -> Expr:
         return add(first, mul(*no_deltas, where(condition, ZERO, no_rest)))
     if no is ZERO and isinstance(yes, Num) and isinstance(condition, (Bracket, Test)):
         return mul(yes, condition)
+    if yes is ZERO and isinstance(no, Num) and isinstance(condition, Bracket):
+        return mul(no, sub(ONE, condition))
     return Where(condition, yes, no)
 
 
@@ -712,7 +714,7 @@ def _known_sum(axes: list[Axis], body: Expr) -> Expr | None:
             alone = [i.axis for i in body.at] == [axis] and axis not in body.body.axes
             if alone and axis.size == body.bound[0].size:
                 return ONE
-        if isinstance(body, Ref) and body.array.domain in ("prob", "onehot") and body.at:
+        if isinstance(body, Ref) and body.array.domain in ("prob", "sum1", "onehot") and body.at:
             alone = all(axis not in i.axes for i in body.at[:-1])
             if body.at[-1].axis is axis and alone and axis.size == body.array.shape[-1]:
                 return ONE

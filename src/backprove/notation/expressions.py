@@ -27,6 +27,7 @@ DOMAINS = (
     "symmetric",
     "spd",
     "prob",
+    "sum1",
     "onehot",
     "pm1",
     "binary",

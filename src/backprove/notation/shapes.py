@@ -128,7 +128,7 @@ def declare(
         sizes = parse_shape(shape, f"'{name}'")
         if kind in ("nonsingular", "symmetric", "spd"):
             _check_square(name, kind, sizes)
-        if kind in ("prob", "onehot", "unit") and not sizes:
+        if kind in ("prob", "sum1", "onehot") and not sizes:
             raise ShapeError(f"'{name}' is a scalar; the domain {kind} needs at least one axis")
         symbols[name] = Array(name, sizes, kind, order)
     return symbols
