@@ -6,19 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backprove.calculus import derive
+from backprove.checking import check
+from backprove.functions import describe, function_figure
 from backprove.results import Result
-
-
-def _derive(*args: Any, **options: Any) -> Result:
-    from backprove.calculus import derive
-
-    return derive(*args, **options)
-
-
-def _check(*args: Any, **options: Any) -> Any:
-    from backprove.checking import check
-
-    return check(*args, **options)
 
 
 def _graph(function: str, shapes: dict[str, str] | None, values: dict[str, Any]) -> Result:
@@ -43,8 +34,6 @@ def _study(settings: dict[str, Any], progress: Callable[[str, int, int], None] |
 
 
 def _functions(names: Sequence[str]) -> list[Result]:
-    from backprove.functions import describe, function_figure
-
     return [*([function_figure(names)] if len(names) > 1 else []), *map(describe, names)]
 
 
@@ -61,8 +50,8 @@ class Engine:
         functions: ``functions(names)``, a figure where there are several, and descriptions.
     """
 
-    derive: Callable[..., Result] = _derive
-    check: Callable[..., Any] = _check
+    derive: Callable[..., Result] = derive
+    check: Callable[..., Any] = check
     graph: Callable[..., Result] = _graph
     check_run: Callable[..., Any] = _check_run
     study: Callable[..., Result] = _study
