@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from backprove.calculus import numeric
-from backprove.checking.claim_kinds import Claim, classify_claim
 from backprove.checking.comparison import (
     Comparison,
     compare_numerically,
@@ -28,12 +28,14 @@ from backprove.checking.verdict import MISTAKES, Verdict
 from backprove.errors import InputError, NotationError
 from backprove.notation import building as b
 from backprove.notation.axes import Size, shape_text
+from backprove.notation.claims import Claim, classify_claim
+from backprove.notation.definitions import only
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Array, Ref, Tensor
 from backprove.notation.index_reader import read_index_formula
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Program
-from backprove.notation.shapes import ShapeLike, declare, parse_shape
+from backprove.notation.shapes import ShapeLike, declare
 
 
 def check(
@@ -78,7 +80,14 @@ def check(
     if isinstance(domain, str):
         domain = dict.fromkeys(shapes, domain)
     question = Question(f, wrt, shapes, order, layout, domain, structured)
-    read = classify_claim(claim)
+    read = classify_claim(claim, question.symbols)
+    if read.kind in ("path", "value"):
+        raise NotationError(
+            "a path or a value is a claim about a graph at given inputs",
+            text=claim,
+            span=read.right_span,
+            hint="Claim it of a run: graph(f).run(x=1, ...).check(claim).",
+        )
     if read.kind == "shape":
         return _judge_shape(question, claim, read)
     if read.kind == "structure":
@@ -115,7 +124,10 @@ def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
         return assumed
     mixed = question.other_layout()
     if mixed is not None and _equal_in(program, mixed, tensor):
-        message = f"The claim is written in {mixed.convention}, but {question.layout} layout was asked for."
+        message = (
+            f"The claim is written in {mixed.convention}, "
+            f"but {question.layout} layout was asked for."
+        )
         return Verdict(
             "wrong",
             claim,
@@ -134,50 +146,54 @@ def _readings(
     found: list[tuple[Arrangement, Tensor]] = []
     refused: InputError | None = None
     for arrangement in arrangements:
-        if read.kind == "index" and len(read.indices) > 2 and found:
+        if read.kind == "index" and len(arrangement.tensor.axes) > 2 and found:
             break  # with three indices or more the default reading stands, if it is possible
         try:
             tensor = _read(question, claim, read, arrangement.tensor.shape)
         except InputError as error:
             refused = refused or error
             continue
-        if tensor is not None and tensor.shape == arrangement.tensor.shape:
+        if tensor.shape == arrangement.tensor.shape:
             found.append((arrangement, tensor))
     if not found and refused is not None:
         raise refused
     return found
 
 
-def _read(
-    question: Question, claim: str, read: Claim, expected: tuple[Size, ...] | None
-) -> Tensor | None:
-    symbols = question.symbols
-    sizes = set(numeric.size_names(symbols))
+def _read(question: Question, claim: str, read: Claim, expected: tuple[Size, ...] | None) -> Tensor:
+    sizes = set(numeric.size_names(question.symbols))
     if read.kind == "index":
-        if expected is not None and len(read.indices) != len(expected):
-            return None
-        formula = read_index_formula(claim, symbols, sizes=sizes, expected_axes=expected)
+        formula = read_index_formula(claim, question.symbols, sizes=sizes, expected_axes=expected)
         return formula.tensor
-    return read_matrix_claim(read.right, symbols, sizes)
+    return read_matrix_claim(read, question.symbols, sizes)
 
 
-def _read_edited(
-    question: Question, text: str, read: Claim, shape: tuple[Size, ...]
-) -> Tensor | None:
-    symbols = question.symbols
-    sizes = set(numeric.size_names(symbols))
-    if read.kind == "index":
-        return read_index_formula(text, symbols, sizes=sizes, expected_axes=shape).tensor
-    return read_matrix_claim(text, symbols, sizes)
-
-
-def read_matrix_claim(text: str, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
-    """A numpy-like claim as a tensor.
+def read_matrix_claim(read: Claim, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
+    """The right side of a numpy-like claim as a tensor, its definitions written out.
 
     Raises:
-        NotationError, UnknownName, ShapeError: with the position in ``text``.
+        NotationError, UnknownName, ShapeError: with the position in the claim.
     """
-    return lower(text, symbols, sizes=sizes).tensor()
+    return _lowered(read.right, read, symbols, sizes)
+
+
+def _lowered(text: str, read: Claim, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
+    known, stands_for = dict(symbols), {}
+    for name, span in read.definitions:
+        tensor = lower(only(read.text, span), known, sizes=sizes).tensor()
+        known[name] = Array(name, tensor.shape)
+        stands_for[known[name]] = Tensor(tensor.axes, b.inline(tensor.body, stands_for))
+    tensor = lower(text, known, sizes=sizes).tensor()
+    return Tensor(tensor.axes, b.inline(tensor.body, stands_for))
+
+
+def _indices(
+    question: Question, claim: str, read: Claim, shape: tuple[Size, ...]
+) -> tuple[str, ...]:
+    """The names of the free indices of an index formula; none for array text."""
+    if read.kind != "index":
+        return ()
+    return read_index_formula(claim, question.symbols, expected_axes=shape).indices
 
 
 def _equal_in(program: Program, arrangement: Arrangement, tensor: Tensor) -> bool:
@@ -254,9 +270,9 @@ def _wrong(
         question.derivation.program,
         arrangement.tensor,
         tensor,
-        text=claim if read.kind == "index" else read.right,
-        read=lambda text: _read_edited(question, text, read, shape),
-        indices=tuple(read.indices),
+        text=claim,
+        read=lambda text: _read(question, text, classify_claim(text, question.symbols), shape),
+        indices=_indices(question, claim, read, shape),
     )
     message = _message(mistake, found)
     return Verdict(
@@ -293,12 +309,10 @@ def _entry_text(found: Comparison) -> str | None:
 def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
     truth = question.truth
     if read.kind == "index":
-        given = f"{len(read.indices)} indices"
-        needed = f"{len(truth.axes)} ({question.derivation.shape_statement})"
-        message = f"Wrong: the claim has {given}, the derivative needs {needed}."
+        needed = f"{len(truth.axes)} indices ({question.derivation.shape_statement})"
+        message = f"Wrong: the derivative needs {needed}; '{read.left.strip()}' has another number."
     else:
         tensor = _read(question, claim, read, None)
-        assert tensor is not None
         message = (
             f"Wrong: the claim has shape {shape_text(tensor.shape)}, "
             f"the derivative {question.derivation.shape_statement}."
@@ -307,7 +321,7 @@ def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
 
 
 def _judge_shape(question: Question, claim: str, read: Claim) -> Verdict:
-    given = parse_shape(read.right)
+    given = read.shape or ()
     derivation = question.derivation
     shape = derivation.shape
     accepted: list[tuple[tuple[Size, ...], str]] = [(shape, "")]
@@ -332,7 +346,9 @@ def _judge_shape(question: Question, claim: str, read: Claim) -> Verdict:
 
 def _judge_structure(question: Question, claim: str, read: Claim) -> Verdict:
     found = question.derivation.structure
-    wanted = read.right.strip().lower()
+    wanted = read.word
+    if read.negated:
+        return _judge_not(question, claim, read)
     kinds = IMPLIED_BY.get(wanted)
     if wanted == "symmetric":
         return _judge_symmetric(question, claim)
@@ -348,6 +364,17 @@ def _judge_structure(question: Question, claim: str, read: Claim) -> Verdict:
         )
     message = f"Wrong: the derivative is {found.kind}. {found.reason}"
     return Verdict("wrong", claim, message, "proved", mistake="wrong_structure", fixed=found.kind)
+
+
+def _judge_not(question: Question, claim: str, read: Claim) -> Verdict:
+    """A claim such as ``not diagonal``: right where the plain claim is wrong, and the reverse."""
+    plain = _judge_structure(question, claim, replace(read, negated=False))
+    if plain.kind == "undecided":
+        return plain
+    if plain.kind == "right":
+        message = f"Wrong: the derivative is {read.word}."
+        return Verdict("wrong", claim, message, plain.level, mistake="wrong_structure")
+    return Verdict("right", claim, "Right.", plain.level, evidence=plain.message)
 
 
 def _off_diagonal(question: Question) -> str | None:
@@ -396,9 +423,10 @@ def _judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:
     )
     if placed is not None:
         truth = Tensor(truth.axes, b.inline(truth.body, {placed: b.entire(array)}))
-    tensor = read_matrix_claim(read.right, symbols, sizes)
+    tensor = read_matrix_claim(read, symbols, sizes)
     if tensor.shape != truth.shape:
-        message = f"Wrong: the VJP has shape {shape_text(truth.shape)}, the claim {shape_text(tensor.shape)}."
+        shapes = f"{shape_text(truth.shape)}, the claim {shape_text(tensor.shape)}"
+        message = f"Wrong: the VJP has shape {shapes}."
         return Verdict(
             "wrong", claim, message, "proved", mistake="wrong_shape", fixed=derivation.vjp
         )
@@ -410,7 +438,7 @@ def _judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:
         extra=(array,),
         question=question,
         fixed=derivation.vjp,
-        right=read.right,
+        right=claim,
     )
 
 
@@ -445,11 +473,13 @@ def check_equality(
         raise NotationError("an equality has two sides with '==' between them", text=claim)
     symbols = declare(shapes, domain)
     sizes = set(numeric.size_names(symbols))
-    left = lower(read.left, symbols, sizes=sizes)
-    right = lower(read.right, symbols, sizes=sizes)
-    truth, tensor = left.tensor(), right.tensor()
+    left_text = only(claim, read.left_span)
+    left = lower(left_text, symbols, sizes=sizes)
+    truth = _lowered(left_text, read, symbols, sizes)
+    tensor = _lowered(read.right, read, symbols, sizes)
     if truth.shape != tensor.shape:
-        message = f"Wrong: the left side has shape {shape_text(truth.shape)}, the right {shape_text(tensor.shape)}."
+        shown = f"{shape_text(truth.shape)}, the right {shape_text(tensor.shape)}"
+        message = f"Wrong: the left side has shape {shown}."
         return Verdict("wrong", claim, message, "proved", mistake="wrong_shape")
     return _equality_verdict(left, claim, truth, tensor)
 
@@ -487,7 +517,7 @@ def _equality_verdict(
             truth,
             tensor,
             text=right,
-            read=lambda text: read_matrix_claim(text, symbols, sizes),
+            read=lambda text: read_matrix_claim(classify_claim(text, symbols), symbols, sizes),
             extra=extra,
         )
     return Verdict(

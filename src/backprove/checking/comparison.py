@@ -93,7 +93,8 @@ def compare_numerically(
         ""
         if status != "unknown"
         else (
-            f"the two agree to {worst.deviation:.0e}, which rounding could explain as well as a small mistake"
+            f"the two agree to {worst.deviation:.0e}, "
+            "which rounding could explain as well as a small mistake"
         )
     )
     return Comparison(status, worst.deviation, worst.counterexample, compared, undefined, reason)

@@ -66,7 +66,7 @@ class Question:
         return tensor
 
     def with_facts(self, tensor: Tensor) -> Tensor:
-        """The tensor in the symbol that carries the facts of its domain, as a proof may use them."""
+        """The tensor in the symbol that carries the facts of its domain, for proofs."""
         array = self.symbols[self.wrt]
         if self._factual is None:
             return tensor
