@@ -32,7 +32,13 @@ def charts(study: Study) -> list[Block]:
     split = any(len(result.outcomes) > 1 for result in study.configurations)
     if split:
         caption += " Runs of one configuration that ended differently are drawn apart."
-    if any("diverged" in result.outcomes for result in study.configurations):
+    losses = [
+        run.values[f"{part}_loss"]
+        for result in study.configurations
+        for run in result.runs
+        for part in ("train", "dev")
+    ]
+    if any(not (values <= _ceiling(study)).all() for values in losses):
         caption += f" Losses that are not finite or above {_ceiling(study):.3g} are not drawn."
     return [
         Chart(
