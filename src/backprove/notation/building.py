@@ -772,7 +772,7 @@ def canonical_order(axes: Sequence[Axis], body: Expr) -> list[Axis]:
 def _refine(axes: list[Axis], body: Expr, colours: dict[Axis, int]) -> dict[Axis, int]:
     for _ in range(len(axes)):
         new = {
-            a: stable_hash(colours[a], _coloured(body, {**colours, a: -1 - colours[a]}, {}))
+            a: stable_hash(colours[a], coloured_hash(body, {**colours, a: -1 - colours[a]}, {}))
             for a in axes
         }
         stable = len(set(new.values())) == len(set(colours.values()))
@@ -798,14 +798,14 @@ def _break_ties(
         budget[0] -= 1
         marked = _refine(axes, body, {**colours, chosen: stable_hash("first", colours[chosen])})
         order = _break_ties(axes, body, marked, budget)
-        rank = _coloured(body, {a: p + 1 for p, a in enumerate(order)}, {})
+        rank = coloured_hash(body, {a: p + 1 for p, a in enumerate(order)}, {})
         if best is None or rank < best[0]:
             best = (rank, order)
     assert best is not None
     return best[1]
 
 
-def _coloured(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) -> int:
+def coloured_hash(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) -> int:
     """A structural hash in which the given axes count by their colour only."""
     if expr.axes.isdisjoint(colours):
         return expr.key
@@ -821,17 +821,17 @@ def _coloured(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) ->
         case Bracket():
             known = stable_hash("bracket", expr.relation, _coloured_index(expr.index, colours))
         case Test():
-            known = stable_hash("test", expr.relation, _coloured(expr.value, colours, memo))
+            known = stable_hash("test", expr.relation, coloured_hash(expr.value, colours, memo))
         case Mul():
             parts = [
-                stable_hash(_coloured(b, colours, memo), e.numerator, e.denominator)
+                stable_hash(coloured_hash(b, colours, memo), e.numerator, e.denominator)
                 for b, e in expr.factors
             ]
             lead = (expr.coefficient.numerator, expr.coefficient.denominator)
             known = stable_hash("mul", *lead, *sorted(parts))
         case Add():
             parts = [
-                stable_hash(_coloured(t, colours, memo), c.numerator, c.denominator)
+                stable_hash(coloured_hash(t, colours, memo), c.numerator, c.denominator)
                 for t, c in expr.terms
             ]
             lead = (expr.constant.numerator, expr.constant.denominator)
@@ -851,14 +851,14 @@ def _coloured(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) ->
                 parts.sort()
             known = stable_hash("bind", expr.kind, _coloured_binder(expr, colours), *parts)
         case _:
-            parts = [_coloured(c, colours, memo) for c in expr.children()]
+            parts = [coloured_hash(c, colours, memo) for c in expr.children()]
             known = stable_hash(type(expr).__name__, getattr(expr, "name", ""), *parts)
     memo[expr] = known
     return known
 
 
 def _coloured_binder(expr: Sum | Bind, colours: Mapping[Axis, int]) -> int:
-    return _coloured(expr.body, colours, {})
+    return coloured_hash(expr.body, colours, {})
 
 
 def _coloured_index(index: Index, colours: Mapping[Axis, int]) -> int:

@@ -82,15 +82,22 @@ def compare(
         raise ShapeError(
             f"shapes {shape_text(left.shape)} and {shape_text(right.shape)} cannot be compared"
         )
-    mapping = {a: Index.of(own) for a, own in zip(right.axes, left.axes, strict=True)}
-    other = b.substitute(right.body, mapping)
-    if left.body is other:
+    one, other = _over_common_axes(left, right)
+    if one is other:
         return Equality("equal", CANONICAL, ALL_SIZES)
-    difference = b.sub(left.body, other)
+    difference = b.sub(one, other)
     reduced = normal_form(difference)
     if reduced is ZERO:
         return Equality("equal", CANONICAL, ALL_SIZES)
     return _by_field(difference, reduced, left.axes, dict(sizes or {}), seed)
+
+
+def _over_common_axes(left: Tensor, right: Tensor) -> tuple[Expr, Expr]:
+    """Both bodies over the axes of ``left``, with 0 for every index that has no other value."""
+    single = {a: Index.of(0) for a in left.axes if a.size == 1}
+    common = [single.get(a, Index.of(a)) for a in left.axes]
+    other = b.substitute(right.body, dict(zip(right.axes, common, strict=True)))
+    return b.substitute(left.body, single), other
 
 
 def _by_field(

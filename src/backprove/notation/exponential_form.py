@@ -34,6 +34,7 @@ from backprove.notation.normal_form import (
     leading_sign,
     piecewise,
     power_of_number,
+    scaled,
 )
 
 KEPT = ("exp", "log", "sin", "cos", "arctan", "erf")
@@ -226,7 +227,7 @@ def _log_of_sum(value: Add) -> Expr:
         if coefficient > 0 and isinstance(term, Fn) and term.name == "exp":
             (u,) = term.args
             if leading_sign(u) < 0:
-                mirrored = b.mul(Num(value.constant), b.fn("exp", b.neg(u)))
+                mirrored = b.mul(Num(value.constant), b.fn("exp", scaled(-1, u)))
                 return b.add(u, b.fn("log", b.add(Num(coefficient), mirrored)))
     return b.fn("log", value)
 

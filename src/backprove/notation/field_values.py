@@ -405,6 +405,7 @@ class FieldPoint:
 
     def _matrix(self, expr: Bind, places: Sequence[Position], level: int) -> list[list[int]]:
         size = round(len(places) ** 0.5)
+        self.steps -= size**3
         entries = [self.value(expr.body, level, p) for p in places]
         return [entries[k : k + size] for k in range(0, len(entries), size)]
 

@@ -18,12 +18,12 @@ Beyond what :mod:`backprove.notation.building` does, the normal form
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from backprove import functions
 from backprove.notation import building as b
-from backprove.notation.axes import Index
+from backprove.notation.axes import Axis, Index, Size, stable_hash
 from backprove.notation.expressions import (
     ONE,
     ZERO,
@@ -43,6 +43,10 @@ from backprove.notation.expressions import (
 TERMS = 2000
 _GREATEST_POWER = 8
 _ROUNDS = 4
+
+Colours = Mapping[Axis, int]
+"""What decides the orientation of a value: a number for each axis that has one."""
+NO_COLOURS: Colours = {}
 
 
 class _TooLarge(Exception):
@@ -67,6 +71,7 @@ def normal_form(expr: Expr, budget: int = TERMS) -> Expr | None:
     (2·x·y)
     """
     work = _Normaliser(budget)
+    work.colours.update({a: a.key for a in expr.axes})
     try:
         for _ in range(_ROUNDS):
             result = work.normal(expr)
@@ -84,6 +89,19 @@ class _Normaliser:
     def __init__(self, budget: int) -> None:
         self.left = budget
         self.memo: dict[Expr, Expr] = {}
+        self.depth = 0
+        self.colours: dict[Axis, int] = {}
+
+    def opened(self, expr: Sum | Bind) -> tuple[tuple[Axis, ...], Expr]:
+        """Fresh axes, coloured by depth and size, and the normal form of the body over them."""
+        fresh, body = b.opened(expr)
+        self.depth += 1
+        for axis in fresh:
+            self.colours[axis] = stable_hash("fresh", self.depth, hash(axis.size))
+        try:
+            return fresh, self.normal(body)
+        finally:
+            self.depth -= 1
 
     def normal(self, expr: Expr) -> Expr:
         known = self.memo.get(expr)
@@ -94,9 +112,9 @@ class _Normaliser:
     def _compute(self, expr: Expr) -> Expr:
         match expr:
             case Bracket():
-                return oriented_bracket(expr)
+                return oriented_bracket(expr, self.colours)
             case Test():
-                return indicator_of(expr.relation, self.normal(expr.value))
+                return indicator_of(expr.relation, self.normal(expr.value), self.colours)
             case Add():
                 terms = [b.mul(Num(c), self.normal(t)) for t, c in expr.terms]
                 return b.add(Num(expr.constant), *terms)
@@ -118,11 +136,11 @@ class _Normaliser:
         powers: dict[Expr, Fraction] = {}
         coefficient = expr.coefficient
         for base, exponent in expr.factors:
-            scale, core = split_content(self.normal(base), exponent)
+            scale, core = split_content(self.normal(base), exponent, self.colours)
             coefficient *= scale
             powers[core] = powers.get(core, Fraction(0)) + exponent
         factors = [p for core, e in powers.items() for p in self._factor(core, e)]
-        return b.mul(Num(coefficient), self._expand(factors))
+        return scaled(coefficient, self._expand(factors))
 
     def _factor(self, base: Expr, exponent: Fraction) -> list[Expr]:
         """Factors whose product is ``base ** exponent``."""
@@ -159,17 +177,16 @@ class _Normaliser:
     # --- sums and slices ----------------------------------------------------------------------
 
     def _sum(self, expr: Sum) -> Expr:
-        fresh, body = b.opened(expr)
-        parts = _summands(self.normal(body))
+        fresh, body = self.opened(expr)
+        parts = _summands(body)
         self.spend(len(parts))
         return b.add(*(b.total(fresh, part) for part in parts))
 
     def _bind(self, expr: Bind) -> Expr:
-        fresh, body = b.opened(expr)
-        body = self.normal(body)
+        fresh, body = self.opened(expr)
         if expr.kind == "min":
-            opposite = b.bind("max", fresh, self.normal(b.neg(body)), ())
-            return b.neg(self.normal(opposite))
+            opposite = b.bind("max", fresh, self.normal(scaled(-1, body)), ())
+            return scaled(-1, self.normal(opposite))
         shift = ZERO
         if expr.kind in ("softmax", "argmax", "logsumexp", "max"):
             parts = _summands(body)
@@ -184,11 +201,11 @@ class _Normaliser:
 
     def _function(self, expr: Fn) -> Expr:
         args = [self.normal(a) for a in expr.args]
-        with_indicators = piecewise(expr.name, args)
+        with_indicators = piecewise(expr.name, args, self.colours)
         if with_indicators is not None:
             return self.normal(with_indicators)
-        if len(args) == 1 and leading_sign(args[0]) < 0:
-            mirrored = _mirrored(expr.name, b.fn(expr.name, self.normal(b.neg(args[0]))))
+        if len(args) == 1 and leading_sign(args[0], self.colours) < 0:
+            mirrored = _mirrored(expr.name, b.fn(expr.name, self.normal(scaled(-1, args[0]))))
             if mirrored is not None:
                 return mirrored
         return b.fn(expr.name, *args)
@@ -209,22 +226,28 @@ def _summands(expr: Expr) -> list[Expr]:
     return [*terms, Num(expr.constant)] if expr.constant else terms
 
 
-def split_content(expr: Expr, exponent: Fraction) -> tuple[Fraction, Expr]:
+def scaled(factor: int | Fraction, expr: Expr) -> Expr:
+    """``factor * expr``, multiplied out if ``expr`` is a sum."""
+    return b.add(b.mul(b.num(factor), expr))
+
+
+def split_content(
+    expr: Expr, exponent: Fraction, colours: Colours = NO_COLOURS
+) -> tuple[Fraction, Expr]:
     """``(scale, core)`` with ``expr**exponent = scale * core**exponent``; the core leads with ±1.
 
     The sign moves out too where the exponent is an integer.
     """
     if not isinstance(expr, Add) or not expr.terms:
         return Fraction(1), expr
-    lead = expr.terms[0][1]
     whole = exponent.denominator == 1
     if whole and 0 < exponent <= _GREATEST_POWER:
         return Fraction(1), expr
-    scale = lead if whole else abs(lead)
-    scaled = b.power(Num(scale), exponent)
-    if scale == 1 or not isinstance(scaled, Num):
+    scale = lead(expr, colours) if whole else abs(lead(expr, colours))
+    power = b.power(Num(scale), exponent)
+    if scale == 1 or not isinstance(power, Num):
         return Fraction(1), expr
-    return scaled.value, b.mul(Num(1 / scale), expr)
+    return power.value, scaled(1 / scale, expr)
 
 
 def power_of_number(value: Fraction, exponent: Fraction) -> Expr:
@@ -263,45 +286,63 @@ def factorised(number: int, limit: int = 1000) -> list[tuple[int, int]]:
 # --- indicators -------------------------------------------------------------------------------
 
 
-def oriented_bracket(expr: Bracket) -> Expr:
+def oriented_bracket(expr: Bracket, colours: Colours = NO_COLOURS) -> Expr:
     """``[index <= 0]`` with a positive leading coefficient: ``[-i <= 0] = 1 - [i + 1 <= 0]``."""
     if expr.relation != "<=" or not expr.index.terms:
         return expr
-    lead = expr.index.terms[0][1]
-    if lead.surely_nonnegative():
+    atoms = {Bracket("==", Index({a: Size.of(1)}, Size.of(0))): c for a, c in expr.index.terms}
+    first = min(atoms, key=lambda atom: _shape_key(atom, colours))
+    if atoms[first].surely_nonnegative():
         return expr
     return b.sub(ONE, b.bracket("<=", Index.of(1) - expr.index))
 
 
-def indicator_of(relation: str, value: Expr) -> Expr:
+def indicator_of(relation: str, value: Expr, colours: Colours = NO_COLOURS) -> Expr:
     """``[value > 0]`` (``>=``, ``==``) by the indicators ``>`` and ``>=`` of one orientation."""
     if relation == "==":
-        return b.sub(indicator_of(">=", value), indicator_of(">", value))
+        return b.sub(*(indicator_of(r, value, colours) for r in (">=", ">")))
     if isinstance(value, Num):
         return b.test(relation, value)
-    scale = _lead(value)
-    value = b.mul(Num(1 / abs(scale)), value)
+    scale = lead(value, colours)
+    value = scaled(1 / abs(scale), value)
     if b.surely_positive(value):
         return ONE
     if scale > 0:
         return b.test(relation, value)
-    opposite = b.neg(value)
+    opposite = scaled(-1, value)
     if b.surely_positive(opposite):
         return ZERO
     return b.sub(ONE, b.test(">=" if relation == ">" else ">", opposite))
 
 
-def _lead(value: Expr) -> Fraction:
-    if isinstance(value, Add):
-        return value.terms[0][1]
-    return value.coefficient if isinstance(value, Mul) else Fraction(1)
+def lead(value: Expr, colours: Colours = NO_COLOURS) -> Fraction:
+    """The coefficient by which a value is scaled and oriented; never 0.
 
-
-def leading_sign(value: Expr) -> int:
-    """The sign of the first coefficient in the canonical order of terms."""
+    It depends on the colours of axes alone: terms that differ in axes of one colour count together.
+    """
     if isinstance(value, Num):
-        return -1 if value.value < 0 else 1
-    return -1 if _lead(value) < 0 else 1
+        return value.value or Fraction(1)
+    if not isinstance(value, Add):
+        return value.coefficient if isinstance(value, Mul) else Fraction(1)
+    groups: dict[int, Fraction] = {}
+    for term, coefficient in value.terms:
+        shape = _shape_key(term, colours)
+        groups[shape] = groups.get(shape, Fraction(0)) + coefficient
+    for _, coefficient in sorted(groups.items()):
+        if coefficient:
+            return coefficient
+    return value.terms[0][1]
+
+
+def _shape_key(expr: Expr, colours: Colours) -> int:
+    """A structural hash in which free axes count by their colour, or else by their size."""
+    every = {a: colours.get(a) or stable_hash("size", hash(a.size)) for a in expr.axes}
+    return b.coloured_hash(expr, every, {})
+
+
+def leading_sign(value: Expr, colours: Colours = NO_COLOURS) -> int:
+    """The sign of :func:`lead`."""
+    return -1 if lead(value, colours) < 0 else 1
 
 
 def _merge_indicators(product: Expr) -> Expr:
@@ -336,23 +377,25 @@ def is_indicator(expr: Expr) -> bool:
     return False
 
 
-def piecewise(name: str, args: Sequence[Expr]) -> Expr | None:
+def piecewise(
+    name: str, args: Sequence[Expr], colours: Colours = NO_COLOURS
+) -> Expr | None:
     """``relu``, ``abs``, ``sign``, ``maximum``, ``minimum`` with indicators, exact at the kinks.
 
     Values in indicators get one orientation: ``relu(-v) = relu(v) - v``, ``abs(-v) = abs(v)``.
     """
     first = args[0]
     if name in ("relu", "abs"):
-        size = b.neg(first) if leading_sign(first) < 0 else first
+        size = scaled(-1, first) if leading_sign(first, colours) < 0 else first
         ramp = b.mul(size, b.test(">", size))
         if name == "abs":
             return b.sub(b.mul(Num(Fraction(2)), ramp), size)
         return ramp if size is first else b.add(ramp, first)
     if name == "sign":
-        return b.sub(b.test(">", first), b.test(">", b.neg(first)))
+        return b.sub(b.test(">", first), b.test(">", scaled(-1, first)))
     if name in ("maximum", "minimum"):
         low, high = args
-        if leading_sign(b.sub(high, low)) < 0:
+        if leading_sign(b.sub(high, low), colours) < 0:
             low, high = high, low
         gain = b.sub(high, low)
         gained = b.mul(gain, b.test(">", gain))
@@ -368,7 +411,7 @@ def _mirrored(name: str, opposite: Expr) -> Expr | None:
         return None
     symmetry = functions.lookup(name).symmetry
     if symmetry == "odd":
-        return b.neg(opposite)
+        return scaled(-1, opposite)
     return opposite if symmetry == "even" else None
 
 
