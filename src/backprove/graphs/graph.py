@@ -1,0 +1,371 @@
+"""``graph``: the computation graph of an expression, one node for each simple operation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backprove.errors import NotationError, ShapeError, UnknownName
+from backprove.graphs import presentation
+from backprove.graphs.compiled import NotScalar
+from backprove.graphs.inputs import read_values
+from backprove.graphs.local import LocalForm
+from backprove.graphs.nodes import (
+    GraphNode,
+    build_nodes,
+    free_names,
+    numbered,
+    root_name,
+)
+from backprove.graphs.passes import ScalarPass, TensorPass
+from backprove.graphs.records import Named
+from backprove.graphs.run import Run
+from backprove.graphs.tape import Tape
+from backprove.notation.expressions import Array
+from backprove.notation.lowering import lower
+from backprove.notation.operations import Program, Value
+from backprove.notation.shapes import ShapeLike, declare
+from backprove.results import Block, Result
+
+if TYPE_CHECKING:
+    from backprove.graphs.passes import Pass
+
+
+@dataclass(frozen=True)
+class CriticalPath:
+    """The longest chain of operations: what no parallel machine can shorten.
+
+    Attributes:
+        nodes: from an input to the output.
+    """
+
+    nodes: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """The number of operations on it."""
+        return max(len(self.nodes) - 1, 0)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __str__(self) -> str:
+        noun = "operation" if self.length == 1 else "operations"
+        return f"{self.length} {noun}: {' → '.join(self.nodes)}"
+
+
+@dataclass(eq=False)
+class Graph(Result):
+    """A computation graph. Call :meth:`run` for its numbers.
+
+    Attributes:
+        program: the operations in index notation.
+        nodes: inputs, constants and operations, operands before what uses them.
+        text: the expression that was read.
+        domains: where the inputs must lie, by name.
+    """
+
+    program: Program
+    text: str
+    domains: Mapping[str, str] = field(default_factory=dict)
+    parameters: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        self.nodes: list[GraphNode] = build_nodes(self.program, self.parameters)
+        self._number = {node.name: k for k, node in enumerate(self.nodes)}
+        self._of_value = {node.value: k for k, node in enumerate(self.nodes)}
+        self._forms: dict[tuple[int, int], LocalForm] = {}
+
+    @property
+    def output(self) -> str:
+        """The name of the output."""
+        return self.nodes[self._of_value[self.program.output]].name
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the inputs and parameters, in the order in which they occur."""
+        return [n.name for n in self.nodes if n.value.kind == "input"]
+
+    @property
+    def operations(self) -> list[str]:
+        """The names of the operations, the output last."""
+        return [n.name for n in self.nodes if n.value.kind == "operation"]
+
+    def resolve(self, name: str) -> str:
+        """The name of a node from what a person may call it: ``f`` and ``h4`` for the output.
+
+        Raises:
+            UnknownName: no node has that name.
+        """
+        self.by_name[name]
+        return self.called(name)
+
+    def called(self, name: str) -> str:
+        """The name that a node goes by; an unknown name comes back as it is."""
+        name = name.strip()
+        if name in self._number:
+            return name
+        if name == "f" or name == self.program.output.name:
+            return self.output
+        return name
+
+    def number(self, name: str) -> int:
+        """The number of a node.
+
+        Raises:
+            UnknownName: no node has that name.
+        """
+        return self._number[self.resolve(name)]
+
+    def number_of(self, value: Value) -> int:
+        """The number of the node of a program's value."""
+        return self._of_value[value]
+
+    @cached_property
+    def by_name(self) -> Named[GraphNode]:
+        """The nodes by name."""
+        return Named("a node", self._number, lambda n: self.nodes[self._number[n]], self.called)
+
+    @cached_property
+    def edges(self) -> list[tuple[str, str]]:
+        """Every (operation, operand) pair that gradients flow along, in written order."""
+        return [
+            (self.nodes[child].name, self.nodes[parent].name)
+            for child in range(len(self.nodes))
+            for parent in self.parents[child]
+        ]
+
+    @cached_property
+    def parents(self) -> list[list[int]]:
+        """For each node the numbers of its operands that can vary, in written order."""
+        fixed = [node.value.kind == "constant" for node in self.nodes]
+        of_value = self._of_value
+        found = []
+        for node in self.nodes:
+            operands = dict.fromkeys(of_value[v] for v in node.value.inputs)
+            found.append([k for k in operands if not fixed[k]])
+        return found
+
+    @cached_property
+    def consumers(self) -> list[list[int]]:
+        """For each node the numbers of the operations that use it."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for child, parents in enumerate(self.parents):
+            for parent in parents:
+                found[parent].append(child)
+        return found
+
+    def descends(self, child: str, parent: str) -> bool:
+        """Whether ``child`` depends on ``parent`` along any path."""
+        start, goal = self.number(parent), self.number(child)
+        reached = {start}
+        stack = [start]
+        while stack:
+            for consumer in self.consumers[stack.pop()]:
+                if consumer not in reached:
+                    reached.add(consumer)
+                    stack.append(consumer)
+        return goal in reached
+
+    def descends(self, child: str, parent: str) -> bool:
+        """Whether ``child`` is computed from ``parent``, on whatever path (or is the same node).
+
+        >>> g = graph("ln(x) + exp(y)*z")
+        >>> g.descends("h3", "y"), g.descends("h3", "x")
+        (True, False)
+        """
+        target, start = self.number(parent), self.number(child)
+        seen = {start}
+        stack = [start]
+        while stack:
+            node = stack.pop()
+            if node == target:
+                return True
+            # Operands come before what uses them, so nothing below the target leads to it.
+            fresh = [p for p in self.parents[node] if p >= target and p not in seen]
+            seen.update(fresh)
+            stack.extend(fresh)
+        return False
+
+    @property
+    def shared(self) -> list[str]:
+        """The operations that several others use: gradients accumulate there."""
+        return [
+            node.name
+            for node, consumers in zip(self.nodes, self.consumers, strict=True)
+            if node.value.kind == "operation" and len(consumers) > 1
+        ]
+
+    def form(self, child: int, parent: int) -> LocalForm:
+        """The local derivative along an edge, as a formula."""
+        known = self._forms.get((child, parent))
+        if known is None:
+            known = LocalForm.of(self.nodes[child], self.nodes[parent])
+            self._forms[child, parent] = known
+        return known
+
+    @cached_property
+    def tape(self) -> Tape | None:
+        """The fast form of a scalar graph; None where arrays occur."""
+        if any(v.shape for v in self.program.values):
+            return None
+        try:
+            return Tape(self.program)
+        except NotScalar:
+            return None
+
+    def run(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        upstream: Any = None,
+        wrt: Sequence[str] | None = None,
+        **named: Any,
+    ) -> Run:
+        """Forward and backward at given values.
+
+        Args:
+            values: the inputs by name; they can be given as keywords as well.
+            upstream: the gradient that flows into the output, of its shape. Without it a scalar
+                output gets 1; for another output it is all ones, so that gradients are those of
+                the sum of its entries, and the run says so.
+            wrt: the inputs to compute gradients for; without it all of them. An empty list runs
+                forward only.
+
+        Raises:
+            DomainError: a value is missing, is no number or lies outside of its domain.
+            ShapeError: a shape does not fit.
+            UnknownName: a name that the graph does not have.
+
+        >>> run = graph("ln(x) + exp(y)*z").run(x=1, y=3, z=2)
+        >>> round(run.values["f"], 3), round(run.gradients["y"], 3)
+        (40.171, 40.171)
+        """
+        given = {**(values or {}), **named}
+        arrays, sizes = read_values(self.program, given, self.domains)
+        active = self._active(wrt)
+        shape = tuple(size.at(sizes) for size in self.program.output.shape)
+        seed, root = self._seed(upstream, shape)
+        passes: Pass
+        if self.tape is not None:
+            passes = ScalarPass(self.tape, arrays, seed)
+        else:
+            passes = TensorPass(
+                self.program, self.form, self.consumers, arrays, sizes, seed, active
+            )
+        given_inputs = {n: given[n] for n in self.inputs}
+        return Run(self, passes, given_inputs, sizes, seed, root, upstream is None, active)
+
+    def _seed(self, upstream: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
+        if upstream is None:
+            return np.ones(shape), self.output if not shape else root_name(self.program)
+        try:
+            seed = np.asarray(upstream, dtype=float)
+        except (TypeError, ValueError):
+            raise ShapeError("upstream is no array of numbers") from None
+        if seed.shape != shape:
+            raise ShapeError(
+                f"upstream has shape {seed.shape}; the output {self.output} has shape {shape}"
+            )
+        return seed, root_name(self.program)
+
+    def _active(self, wrt: Sequence[str] | None) -> list[bool]:
+        """For each node whether gradients are computed for it: it depends on what is asked for."""
+        wrt = [wrt] if isinstance(wrt, str) else wrt
+        wanted = {self.number(n) for n in (self.inputs if wrt is None else wrt)}
+        for k in wanted:
+            if self.nodes[k].value.kind == "constant":
+                raise UnknownName(
+                    f"'{self.nodes[k].name}' is a constant; gradients are for inputs",
+                    hint=f"Inputs: {', '.join(self.inputs)}.",
+                )
+        active = [False] * len(self.nodes)
+        for k, parents in enumerate(self.parents):
+            active[k] = k in wanted or any(active[p] for p in parents)
+        return active
+
+    def critical_path(self) -> CriticalPath:
+        """The longest chain of operations from an input to the output.
+
+        >>> print(graph("ln(x) + exp(y)*z").critical_path())
+        3 operations: y → h2 → h3 → f
+        """
+        depth = [0] * len(self.nodes)
+        before: list[int | None] = [None] * len(self.nodes)
+        of_value: dict[Value, int] = self._of_value
+        for k, node in enumerate(self.nodes):
+            operands = [of_value[v] for v in node.value.inputs]
+            if operands:
+                longest = max(operands, key=lambda p: (depth[p], self.nodes[p].role != "constant"))
+                depth[k], before[k] = depth[longest] + 1, longest
+        chain: list[int] = []
+        at: int | None = of_value[self.program.output]
+        while at is not None:
+            chain.append(at)
+            at = before[at]
+        return CriticalPath(tuple(self.nodes[k].name for k in reversed(chain)))
+
+    def blocks(self) -> list[Block]:
+        """The drawing without numbers, and the operations in order."""
+        return presentation.graph_blocks(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nodes and edges as JSON-ready data."""
+        return presentation.graph_data(self)
+
+
+def graph(
+    f: str | Program,
+    shapes: Mapping[str, ShapeLike] | None = None,
+    domain: Mapping[str, str] | str | None = None,
+    *,
+    parameters: Collection[str] = (),
+) -> Graph:
+    """The computation graph of an expression.
+
+    Args:
+        f: an expression as text, or a program.
+        shapes: the shape of each symbol; a name without a shape is a scalar.
+        domain: where symbols live; values outside are refused.
+        parameters: the symbols that are parameters, for the drawing.
+
+    Returns:
+        The graph. Operations are named h1, h2, ... in written order, the output ``f``; equal
+        sub-expressions share a node.
+
+    Raises:
+        NotationError, ShapeError, UnknownName, Unsupported: with the position in ``f``.
+
+    >>> g = graph("ln(x) + exp(y)*z")
+    >>> [f"{n.name} = {n.formula}" for n in g.nodes if n.formula]
+    ['h1 = ln(x)', 'h2 = exp(y)', 'h3 = h2 * z', 'f = h1 + h3']
+    """
+    if isinstance(f, Program):
+        return Graph(numbered(f), f.text, {}, parameters)
+    if not isinstance(f, str):
+        raise NotationError(
+            f"f is {type(f).__name__}; expected text such as 'ln(x) + exp(y)*z', or a program"
+        )
+    declared = declare(dict(shapes or {}))
+    sizes = {n for a in declared.values() for s in a.shape for n in s.names()}
+    missing = [name for name in free_names(f) if name not in declared and name not in sizes]
+    # Facts about domains must not enter a formula: the values of a run need not obey them.
+    symbols = declare({**(shapes or {}), **dict.fromkeys(missing, "")})
+    domains = _domains(domain, symbols)
+    declare({n: a.shape for n, a in symbols.items()}, domains)
+    program = lower(f, symbols)
+    unknown = [p for p in parameters if p not in symbols]
+    if unknown:
+        raise UnknownName(f"the parameter '{unknown[0]}' does not occur in the expression")
+    return Graph(numbered(program), f, domains, parameters)
+
+
+def _domains(
+    domain: Mapping[str, str] | str | None, symbols: Mapping[str, Array]
+) -> dict[str, str]:
+    return dict.fromkeys(symbols, domain) if isinstance(domain, str) else dict(domain or {})

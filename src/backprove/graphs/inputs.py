@@ -1,0 +1,100 @@
+"""The values that a run is given: shapes, sizes and domains are checked first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from backprove.calculus.derivation import bind_values
+from backprove.errors import DomainError, ShapeError, UnknownName
+from backprove.notation.axes import shape_text
+from backprove.notation.expressions import Array
+from backprove.notation.operations import Program
+
+_TOLERANCE = 1e-9
+
+
+def read_values(
+    program: Program, values: Mapping[str, Any], domains: Mapping[str, str]
+) -> tuple[dict[Array, np.ndarray], dict[str, int]]:
+    """The inputs as arrays, and the value of every named size.
+
+    Raises:
+        UnknownName: a value for a name that is no symbol.
+        DomainError: a value is missing, is no number or lies outside of its domain.
+        ShapeError: a shape does not fit.
+    """
+    for name, value in values.items():
+        if name not in program.symbols:
+            close = get_close_matches(name, program.symbols, 1)
+            raise UnknownName(
+                f"a value is given for '{name}', which the graph does not use",
+                hint=f"Did you mean '{close[0]}'?"
+                if close
+                else f"Inputs: {', '.join(program.symbols) or 'none'}.",
+            )
+        if value is None:
+            raise DomainError(f"the value of '{name}' is None; expected a number or an array")
+    missing = [v.name for v in program.inputs if v.name not in values]
+    if missing:
+        listed = ", ".join(missing)
+        example = ", ".join(f"{name}=..." for name in missing)
+        raise DomainError(f"no value is given for {listed}", hint=f"Pass {example}.")
+    arrays, sizes = bind_values(program, values)
+    for value in program.values:
+        for name in sorted({n for size in value.shape for n in size.names()} - set(sizes)):
+            raise ShapeError(
+                f"the size {name} follows from no input",
+                hint="Declare a symbol that has it as an axis of its own.",
+            )
+    for array, value in arrays.items():
+        expected = tuple(size.at(sizes) for size in array.shape)
+        if value.shape != expected:
+            raise ShapeError(
+                f"'{array.name}' has shape {value.shape}; declared {shape_text(array.shape)}, "
+                f"which is {expected} here"
+            )
+    for condition, reason in program.assumptions:
+        if condition.at(sizes) < 0:
+            raise ShapeError(f"the sizes of these values do not fit: {reason}")
+    for array, value in arrays.items():
+        _check_domain(array.name, domains.get(array.name, "real"), value)
+    return arrays, sizes
+
+
+def _check_domain(name: str, domain: str, value: np.ndarray) -> None:
+    fault = _fault(domain, value)
+    if fault:
+        raise DomainError(
+            f"the value of '{name}' is not in its domain ({domain}): {fault}",
+            hint="Give another value, or leave the domain out.",
+        )
+
+
+def _fault(domain: str, value: np.ndarray) -> str:
+    """Why a value is not in a domain; empty if it is."""
+    if domain == "positive":
+        return "" if np.all(value > 0) else "an entry is not positive"
+    if domain == "pm1":
+        return "" if np.all(np.abs(value) == 1) else "an entry is neither 1 nor -1"
+    if domain == "binary":
+        return "" if np.all((value == 0) | (value == 1)) else "an entry is neither 0 nor 1"
+    if domain == "unit":
+        lengths = np.linalg.norm(value, axis=-1)
+        return "" if np.all(np.abs(lengths - 1) <= _TOLERANCE) else "its length is not 1"
+    if domain in ("prob", "onehot"):
+        good = np.all(value >= 0) and np.all(np.abs(value.sum(axis=-1) - 1) <= _TOLERANCE)
+        if not good:
+            return "a row is not a probability vector"
+        return "" if domain == "prob" or np.all((value == 0) | (value == 1)) else "not one-hot"
+    if domain in ("symmetric", "spd"):
+        if not np.array_equal(value, value.T):
+            return "it is not symmetric"
+        lowest = np.linalg.eigvalsh(value).min() if domain == "spd" and value.size else 1.0
+        return "" if lowest > 0 else "an eigenvalue is not positive"
+    if domain == "nonsingular":
+        return "" if np.linalg.matrix_rank(value) == len(value) else "it is singular"
+    return ""
