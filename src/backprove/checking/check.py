@@ -101,7 +101,8 @@ def check(
 
 def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
     arrangements = question.arrangements()
-    if read.left in ("grad", "gradient") and read.kind == "matrix":
+    named = read.left.strip() in ("grad", "gradient") and read.kind == "matrix"
+    if named or (read.kind == "index" and not question.derivation.outputs):
         # A gradient has the shape of the input; only a Jacobian can stand in another layout.
         arrangements = [a for a in arrangements if not a.convention or "vector" in a.convention]
     fitting = _readings(question, claim, read, arrangements)

@@ -66,7 +66,7 @@ def compare_numerically(
     compared, undefined = 0, False
     try:
         for point in numeric.points(program, count=POINTS, seed=seed, extra=extra, scales=SCALES):
-            found, broken = _at_point(point, truth, claim)
+            found, broken = _at_point(program, point, truth, claim)
             undefined = undefined or broken
             if found is None:
                 continue
@@ -100,9 +100,10 @@ def compare_numerically(
     return Comparison(status, worst.deviation, worst.counterexample, compared, undefined, reason)
 
 
-def _at_point(point: numeric.Point, truth: Tensor, claim: Tensor) -> tuple[Comparison | None, bool]:
-    evaluator = Evaluator(point.values, point.sizes)
-    expected, given = evaluator.tensor(truth), evaluator.tensor(claim)
+def _at_point(
+    program: Program, point: numeric.Point, truth: Tensor, claim: Tensor
+) -> tuple[Comparison | None, bool]:
+    expected, given = _both(point.values, point.sizes, truth, claim)
     usable = np.isfinite(expected)
     broken = bool(np.any(usable & ~np.isfinite(given)))
     usable &= np.isfinite(given)
@@ -110,19 +111,11 @@ def _at_point(point: numeric.Point, truth: Tensor, claim: Tensor) -> tuple[Compa
         return None, broken
     scale = max(float(np.abs(expected[usable]).max()), 1e-12)
     difference = np.where(usable, np.abs(np.where(usable, given - expected, 0.0)), 0.0)
-    own = np.where(usable, np.maximum(np.abs(expected), np.abs(given)), 1.0)
-    relative = difference / np.maximum(own, 1e-300)
-    # A large difference relative to the entry counts even where other entries are huge; a small
-    # one only if it is large against the whole as well, because of rounding.
-    deviation = np.where(
-        difference <= 1e-11 * scale,
-        0.0,
-        np.where(
-            (relative > 1e-3) & (difference > 1e-9 * scale),
-            relative,
-            np.minimum(relative, difference / scale),
-        ),
-    )
+    deviation = _deviation(difference, expected, given, usable, scale)
+    if deviation.max(initial=0.0) >= EQUAL:
+        noise = _rounding_noise(program, point, truth, claim, expected, given)
+        difference = np.where(difference <= noise, 0.0, difference)
+        deviation = _deviation(difference, expected, given, usable, scale)
     entry = tuple(int(k) for k in np.unravel_index(int(np.argmax(deviation)), deviation.shape))
     example = Counterexample(
         {a.name: v for a, v in point.inputs.items()},
@@ -131,6 +124,60 @@ def _at_point(point: numeric.Point, truth: Tensor, claim: Tensor) -> tuple[Compa
         float(given[entry]),
     )
     return Comparison("", float(deviation[entry]), example), broken
+
+
+def _both(
+    values: Mapping[Array, np.ndarray], sizes: Mapping[str, int], truth: Tensor, claim: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    evaluator = Evaluator(values, sizes)
+    return evaluator.tensor(truth), evaluator.tensor(claim)
+
+
+def _deviation(
+    difference: np.ndarray,
+    expected: np.ndarray,
+    given: np.ndarray,
+    usable: np.ndarray,
+    scale: float,
+) -> np.ndarray:
+    """The difference of each entry, relative to the entry or to the whole.
+
+    A large difference relative to the entry counts even where other entries are huge; a small one
+    only if it is large against the whole as well, because of rounding.
+    """
+    own = np.where(usable, np.maximum(np.abs(expected), np.abs(given)), 1.0)
+    relative = difference / np.maximum(own, 1e-300)
+    certain = (relative > 1e-3) & (difference > 1e-9 * scale)
+    graded = np.where(certain, relative, np.minimum(relative, difference / scale))
+    return np.where(difference <= 1e-11 * scale, 0.0, graded)
+
+
+def _rounding_noise(
+    program: Program,
+    point: numeric.Point,
+    truth: Tensor,
+    claim: Tensor,
+    expected: np.ndarray,
+    given: np.ndarray,
+) -> np.ndarray:
+    """How far both sides move when the inputs move by rounding: smaller differences mean nothing.
+
+    Where a softmax saturates or large terms cancel, two right forms differ by rounding alone.
+    """
+    rng = np.random.default_rng(17)
+    noise = np.zeros(expected.shape)
+    for _ in range(2):
+        moved = {
+            a: v * (1.0 + 4e-16 * rng.integers(-2, 3, v.shape)) for a, v in point.inputs.items()
+        }
+        try:
+            values = run_program(program, moved, point.sizes)
+            first, second = _both(values, point.sizes, truth, claim)
+        except DomainError:
+            continue
+        change = np.abs(first - expected) + np.abs(second - given)
+        noise = np.maximum(noise, np.where(np.isfinite(change), change, 0.0))
+    return 50 * noise
 
 
 def prove_equal(truth: Tensor, claim: Tensor) -> Equality | None:

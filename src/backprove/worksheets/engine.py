@@ -18,8 +18,10 @@ def _graph(function: str, shapes: dict[str, str] | None, values: dict[str, Any])
     return graph(function, shapes or None).run(**values)
 
 
-def _check_run(run: Any, claim: str) -> Any:
-    return run.check(claim)
+def _check_run(run: Any, claim: str, earlier: Sequence[str] = ()) -> Any:
+    from backprove.graphs.claims import check_run
+
+    return check_run(run, claim, earlier=earlier)
 
 
 def _study(settings: dict[str, Any], progress: Callable[[str, int, int], None] | None) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backprove.results import Result
@@ -57,6 +57,7 @@ class GraphSubject(Subject):
 
     statement: Graph
     run: Result
+    claimed: list[str] = field(default_factory=list)
 
     def check(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Verdict:
         for name, piece in options.items():
@@ -65,4 +66,6 @@ class GraphSubject(Subject):
                 "A claim about a graph names its gradient itself, as in df/dz = 20.09.",
             )
         with session.locating(claim, self.statement.function):
-            return session.engine.check_run(self.run, claim.text)
+            earlier = tuple(self.claimed)
+            self.claimed.append(claim.text)
+            return session.engine.check_run(self.run, claim.text, earlier)
