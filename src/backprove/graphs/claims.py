@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -182,9 +183,10 @@ def _whose_value(run: Run, stated: Stated) -> Quantity | None:
         if node.name in (variable, output) or node.value.kind == "constant":
             continue
         value = _number(run, (output, node.name)) if output == run.graph.output else None
-        if value is not None and value.ndim == 0:
-            if abs(float(value) - stated.value) <= stated.tolerance:
-                return output, node.name
+        if value is None or value.ndim:
+            continue
+        if abs(float(value) - stated.value) <= stated.tolerance:
+            return output, node.name
     return None
 
 
@@ -257,7 +259,7 @@ def _broken_chain(
 ) -> Verdict:
     message = "Wrong path: the factors do not connect."
     where = " * ".join(f"∂{c}/∂{p}" for c, p in steps)
-    for (child, parent), (after, _) in zip(steps, steps[1:], strict=False):
+    for (child, parent), (after, _) in pairwise(steps):
         if parent != after:
             message = (
                 f"Wrong path: ∂{child}/∂{parent} ends at {parent}, "

@@ -130,10 +130,12 @@ def _power(base: Compiled, exponent: Fraction) -> Compiled:
 
 def _function(expr: Fn, position: Mapping[Array, int]) -> Compiled:
     arguments = [compiled(e, position) for e in expr.args]
-    value: Callable[..., Any] = (
-        np.power if expr.name == "pow" else functions.lookup(expr.name).value
-    )
+    value = _elementwise(expr.name)
     if len(arguments) == 1:
         argument = arguments[0]
         return lambda a: value(argument(a))
     return lambda a: value(*(argument(a) for argument in arguments))
+
+
+def _elementwise(name: str) -> Callable[..., Any]:
+    return np.power if name == "pow" else functions.lookup(name).value

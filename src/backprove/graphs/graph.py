@@ -160,18 +160,6 @@ class Graph(Result):
         return found
 
     def descends(self, child: str, parent: str) -> bool:
-        """Whether ``child`` depends on ``parent`` along any path."""
-        start, goal = self.number(parent), self.number(child)
-        reached = {start}
-        stack = [start]
-        while stack:
-            for consumer in self.consumers[stack.pop()]:
-                if consumer not in reached:
-                    reached.add(consumer)
-                    stack.append(consumer)
-        return goal in reached
-
-    def descends(self, child: str, parent: str) -> bool:
         """Whether ``child`` is computed from ``parent``, on whatever path (or is the same node).
 
         >>> g = graph("ln(x) + exp(y)*z")

@@ -9,6 +9,8 @@ from typing import Any
 from backprove.calculus import derive
 from backprove.checking import check
 from backprove.functions import describe, function_figure
+from backprove.graphs import graph
+from backprove.graphs.claims import check_run
 from backprove.results import Result
 
 
@@ -47,7 +49,8 @@ class Engine:
         derive: ``derive(f, wrt, shapes, order=, layout=, domain=)``.
         check: ``check(f, wrt, claim, shapes, order=, layout=, domain=)``.
         graph: ``graph(f, shapes, values)``, a run of the graph at the values.
-        check_run: ``check_run(run, claim)``, a claim about the numbers of a run.
+        check_run: ``check_run(run, claim, earlier=)``, a claim about the numbers of a run, and
+            the claims about it that came before.
         study: ``study(settings, progress)``.
         functions: ``functions(names)``, a figure where there are several, and descriptions.
     """
@@ -55,6 +58,6 @@ class Engine:
     derive: Callable[..., Result] = derive
     check: Callable[..., Any] = check
     graph: Callable[..., Result] = _graph
-    check_run: Callable[..., Any] = _check_run
+    check_run: Callable[..., Any] = check_run
     study: Callable[..., Result] = _study
     functions: Callable[[Sequence[str]], list[Result]] = _functions

@@ -41,10 +41,16 @@ class Graph(Statement):
         return cls(piece, function, values)
 
     def run(self, session: Session) -> Answer:
+        # The inputs of a graph belong to it: their values say what shapes they have, whatever
+        # the same letters stand for elsewhere in the worksheet.
+        shapes = session.shapes(self.function)
+        outside = {name: shape for name, shape in shapes.items() if name not in self.values}
         with session.locating(self.function, *(place for place, _ in self.values.values())):
+            # A name that gets a value here is the graph's own, whatever was declared above.
+            declared = session.shapes(self.function)
             run = session.engine.graph(
                 self.function.text,
-                session.shapes(self.function),
+                {name: shape for name, shape in declared.items() if name not in self.values},
                 {name: value for name, (_, value) in self.values.items()},
             )
         session.subject = GraphSubject(self, run)
@@ -57,6 +63,7 @@ class GraphSubject(Subject):
 
     statement: Graph
     run: Result
+    earlier: list[str] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
 
     def check(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Verdict:
