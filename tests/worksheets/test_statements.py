@@ -67,6 +67,17 @@ def test_a_claim_below_a_graph_is_checked_against_its_run() -> None:
     assert fake.calls[1][1][1] == "df/dx = df/dh1 * dh1/dx"
 
 
+def test_a_claim_about_a_graph_is_checked_against_the_claims_before_it() -> None:
+    _, fake = run("graph x at x=1", "claim h1 = 1", "claim h1 = 2", "graph x at x=2", "claim 3")
+    earlier = [options["earlier"] for name, _, options in fake.calls if name == "check_run"]
+    assert earlier == [(), ("h1 = 1",), ()]
+
+
+def test_the_inputs_of_a_graph_are_its_own() -> None:
+    _, fake = run("let x: d, w: d", "graph x*w at x=1")
+    assert fake.calls[0][1] == ("x*w", {"w": "d"}, {"x": 1})
+
+
 def test_a_claim_with_nothing_above_it_is_an_error() -> None:
     with pytest.raises(WorksheetError, match="nothing above"):
         run("claim 1")

@@ -155,7 +155,10 @@ def graph(
         check_destination(output)
     engine = Engine()
     run = engine.graph(expression, shapes, values)
-    verdicts = [engine.check_run(run, text) for text in claim or []]
+    claims = claim or []
+    verdicts = [
+        engine.check_run(run, text, earlier=claims[:number]) for number, text in enumerate(claims)
+    ]
     if as_json:
         print_json(run.to_dict() | {"claims": [verdict.to_dict() for verdict in verdicts]})
     else:

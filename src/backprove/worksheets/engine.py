@@ -15,15 +15,8 @@ from backprove.results import Result
 
 
 def _graph(function: str, shapes: dict[str, str] | None, values: dict[str, Any]) -> Result:
-    from backprove.graphs import graph
 
     return graph(function, shapes or None).run(**values)
-
-
-def _check_run(run: Any, claim: str, earlier: Sequence[str] = ()) -> Any:
-    from backprove.graphs.claims import check_run
-
-    return check_run(run, claim, earlier=earlier)
 
 
 def _study(settings: dict[str, Any], progress: Callable[[str, int, int], None] | None) -> Result:

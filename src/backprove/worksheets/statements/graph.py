@@ -46,11 +46,9 @@ class Graph(Statement):
         shapes = session.shapes(self.function)
         outside = {name: shape for name, shape in shapes.items() if name not in self.values}
         with session.locating(self.function, *(place for place, _ in self.values.values())):
-            # A name that gets a value here is the graph's own, whatever was declared above.
-            declared = session.shapes(self.function)
             run = session.engine.graph(
                 self.function.text,
-                {name: shape for name, shape in declared.items() if name not in self.values},
+                outside,
                 {name: value for name, (_, value) in self.values.items()},
             )
         session.subject = GraphSubject(self, run)
@@ -64,7 +62,6 @@ class GraphSubject(Subject):
     statement: Graph
     run: Result
     earlier: list[str] = field(default_factory=list)
-    claimed: list[str] = field(default_factory=list)
 
     def check(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Verdict:
         for name, piece in options.items():
@@ -73,6 +70,6 @@ class GraphSubject(Subject):
                 "A claim about a graph names its gradient itself, as in df/dz = 20.09.",
             )
         with session.locating(claim, self.statement.function):
-            earlier = tuple(self.claimed)
-            self.claimed.append(claim.text)
-            return session.engine.check_run(self.run, claim.text, earlier)
+            verdict = session.engine.check_run(self.run, claim.text, earlier=tuple(self.earlier))
+        self.earlier.append(claim.text)
+        return verdict
