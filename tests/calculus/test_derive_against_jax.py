@@ -7,12 +7,12 @@ import os
 import jax
 import numpy as np
 import pytest
-from oracles.random_expressions import SHAPES, random_expression
-from oracles.text_jax import function_of
 
 from backprove.calculus import derive
 from backprove.calculus.derivation import Derivation
 from backprove.calculus.numeric import compare
+from oracles.random_expressions import SHAPES, random_expression
+from oracles.text_jax import function_of
 
 CASES = int(os.environ.get("BACKPROVE_PROPERTY_CASES", "320"))
 """How many expressions: 320 by default, 1,000 in CI, 10,000 at night."""
@@ -38,7 +38,9 @@ def _values(seed: int, sizes: dict[str, int]) -> dict[str, np.ndarray]:
 
 def _agrees(given: np.ndarray, expected: np.ndarray, tolerance: float = 1e-9) -> bool:
     scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-    return given.shape == expected.shape and bool(np.all(np.abs(given - expected) <= tolerance * scale))
+    return given.shape == expected.shape and bool(
+        np.all(np.abs(given - expected) <= tolerance * scale)
+    )
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -52,7 +54,7 @@ def test_jacobians_of_random_expressions_equal_those_of_jax(batch: int) -> None:
         assert isinstance(derivation, Derivation)
         given = np.asarray(derivation.evaluate(values))
         function = function_of(text, {**values, **sizes}, wrt)
-        expected = np.asarray(jax.jacobian(function)(jax.numpy.asarray(values[wrt])))
+        expected = np.asarray(jax.jit(jax.jacobian(function))(jax.numpy.asarray(values[wrt])))
         if not _agrees(given, expected):
             found = compare(given, lambda v, f=function: np.asarray(f(v)), values[wrt])
             assert found.skipped and found.error < 1e-6, f"seed {seed}: d({text})/d{wrt}"
@@ -69,5 +71,5 @@ def test_hessians_of_random_expressions_equal_those_of_jax(batch: int) -> None:
         assert isinstance(derivation, Derivation)
         given = np.asarray(derivation.evaluate(values))
         function = function_of(text, {**values, **DIFFERENT}, wrt)
-        expected = np.asarray(jax.hessian(function)(jax.numpy.asarray(values[wrt])))
+        expected = np.asarray(jax.jit(jax.hessian(function))(jax.numpy.asarray(values[wrt])))
         assert _agrees(given, expected, 1e-8), f"seed {50_000 + seed}: d²({text})/d{wrt}²"

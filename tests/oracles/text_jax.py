@@ -8,13 +8,48 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
 from oracles.text_numpy import BINARY, COMPARE, FUNCTIONS, Reader, tree
 
-_SAME_NAME = (
-    "exp log log1p expm1 sqrt sin cos tan tanh arctan abs sign sum mean var prod max min maximum "
-    "minimum where clip dot outer kron einsum diag eye ones zeros concatenate stack cumsum tril "
-    "triu reshape transpose"
-).split()
+_SAME_NAME = [
+    "exp",
+    "log",
+    "log1p",
+    "expm1",
+    "sqrt",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "arctan",
+    "abs",
+    "sign",
+    "sum",
+    "mean",
+    "var",
+    "prod",
+    "max",
+    "min",
+    "maximum",
+    "minimum",
+    "where",
+    "clip",
+    "dot",
+    "outer",
+    "kron",
+    "einsum",
+    "diag",
+    "eye",
+    "ones",
+    "zeros",
+    "concatenate",
+    "stack",
+    "cumsum",
+    "tril",
+    "triu",
+    "reshape",
+    "transpose",
+]
 
 JAX_FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(jnp, name) for name in _SAME_NAME},

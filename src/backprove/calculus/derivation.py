@@ -464,7 +464,10 @@ def _derive_one(f, wrt, shapes, order, layout, domain, structured) -> Derivation
     if facts in ("symmetric", "spd"):
         body, note = _symmetric_convention(body, axes, outputs, order, structured, wrt)
     elif facts in _STRUCTURAL_FACTS:
-        note = f"All entries of {wrt} vary independently; its domain ({facts}) only restricts the point."
+        note = (
+            f"All entries of {wrt} vary independently; "
+            f"its domain ({facts}) only restricts the point."
+        )
     if layout == "denominator":
         axes = (*axes[len(outputs) :], *outputs)
     return Derivation(
@@ -600,7 +603,8 @@ def _check_finite(program: Program, arrays: Mapping[Array, np.ndarray]) -> None:
             continue
         raise DomainError(
             f"{value.name} = {value.template.format(*operands)} is not finite at this point",
-            hint=f"The operands {', '.join(operands)} are finite; '{value.operation}' leaves its domain.",
+            hint=f"The operands {', '.join(operands)} are finite; "
+            f"'{value.operation}' leaves its domain.",
         )
 
 

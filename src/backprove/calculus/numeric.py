@@ -246,7 +246,7 @@ def one_sided(
     position: tuple[int, ...],
     step: float = 1e-6,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slopes from the left and from the right in one coordinate, by second-order differences."""
+    """The slopes from the left and from the right in one coordinate (second-order differences)."""
     slopes = []
     base = np.asarray(function(at), dtype=float)
     for sign in (-1.0, 1.0):

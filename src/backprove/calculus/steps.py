@@ -102,10 +102,11 @@ def _local_step(part: Contribution, error: float | None) -> Step:
     tensor = Tensor((*part.consumer_axes, *part.axes), part.local)
     name = f"∂{part.consumer.name}/∂{part.value.name}"
     rule = _RULES.get(part.consumer.operation, f"derivative of {part.consumer.operation}")
-    left = rf"\frac{{\partial {name_latex(part.consumer.name)}}}{{\partial {name_latex(part.value.name)}}}"
+    left = _partial_latex(part.consumer.name, part.value.name)
     text = index_text(tensor, "L").partition(" = ")[2]
     shown = index_latex(tensor, "L").partition(" = ")[2]
-    before = f"{part.consumer.name} = {part.consumer.template.format(*(i.name for i in part.consumer.inputs))}"
+    written = part.consumer.template.format(*(i.name for i in part.consumer.inputs))
+    before = f"{part.consumer.name} = {written}"
     return Step(rule, before, f"{name} = {text}", f"{left} = {shown}", error)
 
 
@@ -115,8 +116,12 @@ def _chain_step(part: Contribution) -> Step:
     before = f"∂f/∂{consumer} · ∂{consumer}/∂{value}"
     text = index_text(tensor, "A").partition(" = ")[2]
     latex = index_latex(tensor, "A").partition(" = ")[2]
-    left = rf"\frac{{\partial f}}{{\partial {name_latex(consumer)}}} \frac{{\partial {name_latex(consumer)}}}{{\partial {name_latex(value)}}}"
+    left = f"{_partial_latex('f', consumer)} {_partial_latex(consumer, value)}"
     return Step("chain rule", before, text, f"{left} = {latex}", None)
+
+
+def _partial_latex(child: str, parent: str) -> str:
+    return rf"\frac{{\partial {name_latex(child)}}}{{\partial {name_latex(parent)}}}"
 
 
 def _local_error(part: Contribution, point: numeric.Point) -> float | None:

@@ -96,7 +96,9 @@ def _holds_bracket(expr: Add) -> bool:
 def _monomial(term: Expr) -> Monomial:
     factors = [b.power(f, e) for f, e in term.factors] if isinstance(term, Mul) else [term]
     lead = term.coefficient if isinstance(term, Mul) else Fraction(1)
-    pairs, conditions, rest = [], [], [Num(lead)]
+    pairs: list[tuple[Axis, Axis]] = []
+    conditions: list[Bracket] = []
+    rest: list[Expr] = [Num(lead)]
     for factor in factors:
         if isinstance(factor, Bracket):
             pair = _plain_pair(factor)

@@ -466,7 +466,7 @@ def _split_brackets(branch: Expr) -> tuple[list[Expr], Expr]:
         return [branch], ONE
     if not isinstance(branch, Mul):
         return [], branch
-    brackets = [f for f, _ in branch.factors if isinstance(f, Bracket)]
+    brackets: list[Expr] = [f for f, _ in branch.factors if isinstance(f, Bracket)]
     rest = [power(f, e) for f, e in branch.factors if not isinstance(f, Bracket)]
     return brackets, mul(Num(branch.coefficient), *rest) if brackets else branch
 

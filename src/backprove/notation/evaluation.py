@@ -89,7 +89,7 @@ class Evaluator:
                 return axes, truth.astype(float)
             case Test():
                 axes, value = self.labelled(expr.value)
-                value = value.real if np.iscomplexobj(value) else value
+                value = np.real(value)
                 relation = {">": np.greater, ">=": np.greater_equal, "==": np.equal}[expr.relation]
                 truth = np.where(np.isnan(value), np.nan, relation(value, 0).astype(float))
                 return axes, truth
@@ -136,7 +136,7 @@ class Evaluator:
         return axes, value
 
     def gather(self, array: np.ndarray, at: Sequence[Index]) -> Labelled:
-        """Entries of an array at indices; positions outside are cut to the edge (they are guarded)."""
+        """Entries of an array at indices; positions outside are cut to the edge (and guarded)."""
         plain = [i.axis for i in at]
         if all(a is not None for a in plain) and len(set(plain)) == len(plain):
             fits = [
@@ -238,7 +238,7 @@ class Evaluator:
 def _slices(kind: str, value: np.ndarray, rank: int) -> np.ndarray:
     """A function of the slices over the last ``rank`` axes."""
     last = tuple(range(-rank, 0))
-    real = value.real if np.iscomplexobj(value) else value
+    real = np.real(value)
     if kind == "softmax":
         powers = np.exp(value - real.max(axis=last, keepdims=True))
         return powers / powers.sum(axis=last, keepdims=True)

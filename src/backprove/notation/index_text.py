@@ -329,7 +329,7 @@ class IndexPrinter:
 
 
 def _whole(body: Expr, fresh: tuple[Axis, ...]) -> tuple[Term | None, tuple[Axis, ...]]:
-    """The slice (with at most one further free axis in front) as one array, if it can be written."""
+    """The slice (with at most one further free axis in front) as one array, if possible."""
     free = tuple(sorted(body.axes.difference(fresh), key=lambda a: a.key))
     if len(free) > 1 or (free and len(fresh) > 1):
         return None, free

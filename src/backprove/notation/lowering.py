@@ -98,7 +98,7 @@ class Lowering:
                         f"'{name}' of shapes {shown} does not fit: "
                         f"sizes {found} and {shape[at]} on one axis",
                         node,
-                        "Sizes must be equal or 1; transpose with .T or add an axis with [:, None].",
+                        "Sizes must be equal or 1; transpose with .T or add one with [:, None].",
                     )
                 found = shape[at]
             sizes.append(found)

@@ -193,8 +193,8 @@ def _stack(low: Lowering, node: Node) -> Value:
     for operand in operands:
         if operand.shape != shape:
             raise low.shape_error(
-                f"'stack' of shapes {shape_text(shape)} and {shape_text(operand.shape)} does not fit: "
-                "all shapes must be equal",
+                f"'stack' of shapes {shape_text(shape)} and {shape_text(operand.shape)} "
+                "does not fit: all shapes must be equal",
                 node,
             )
     (along,) = low.axis_list(given["axis"], len(shape) + 1, node)[:1] if "axis" in given else (0,)

@@ -225,9 +225,9 @@ def _sliced(expr: Ref, name: Term) -> Placed:
         if not index.terms:
             shown.append(str(index.offset))
             continue
-        if len(index.terms) != 1 or not isinstance(index.terms[0][0], Axis):
-            raise NoMatrixForm(f"the index {index} of {expr.array.name} is no slice")
         axis, step = index.terms[0]
+        if len(index.terms) != 1 or not isinstance(axis, Axis):
+            raise NoMatrixForm(f"the index {index} of {expr.array.name} is no slice")
         if axis in axes or step.constant is None:
             raise NoMatrixForm(f"the index {index} of {expr.array.name} is no slice")
         axes.append(axis)
@@ -255,7 +255,8 @@ def _bracket(expr: Bracket) -> Placed:
     terms = expr.index.terms
     if len(terms) == 2 and all(isinstance(a, Axis) for a, _ in terms):
         (first, c1), (second, c2) = terms
-        assert isinstance(first, Axis) and isinstance(second, Axis)
+        assert isinstance(first, Axis)
+        assert isinstance(second, Axis)
         opposite = c1.constant in (1, -1) and c2.constant == -(c1.constant or 0)
         if opposite and first.size == second.size:
             size, offset = first.size, expr.index.offset

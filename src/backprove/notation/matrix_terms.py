@@ -1,4 +1,4 @@
-"""Matrix expressions as people write them: a small tree that prints as numpy-like text and LaTeX."""
+"""Matrix expressions as people write them: a small tree that prints as text and LaTeX."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from fractions import Fraction
 
 from backprove import functions
 
-GREEK = set(
-    [
+GREEK = {
         "alpha",
         "beta",
         "gamma",
@@ -45,8 +44,7 @@ GREEK = set(
         "Phi",
         "Psi",
         "Omega",
-    ]
-)
+    }
 _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(5)
 
 
