@@ -325,9 +325,10 @@ def _about_name(
         )
     variable = _gradient_of(name, symbols)
     values = tuple(_span(r) for r, c in zip(rights, constant, strict=True) if c)
+    if len(rights) == 1 and _is_indexed(text, rights[0], symbols):
+        return Claim("index", text, **sides)
     if name in WHOLE:
-        kind = "index" if len(rights) == 1 and _is_indexed(text, rights[0], symbols) else "matrix"
-        return Claim(kind, text, **sides, approximate=approximate)
+        return Claim("matrix", text, **sides, approximate=approximate)
     if variable and not constant[0]:
         return Claim("vjp", text, **sides, variable=variable)
     kind = "value" if constant[0] else "definition"
