@@ -66,9 +66,9 @@ def terms(draw: st.DrawFn, axes: tuple[Axis, ...], depth: int) -> Expr:
     if kind == "function":
         return b.fn(pick(["exp", "tanh", "sigmoid", "relu", "sin"]), below())
     if kind == "test":
-        return b.test(pick([">", ">="]), below())
+        return b.indicator(pick([">", ">="]), below())
     if kind == "where":
-        return b.where(b.test(">", below()), below(), below())
+        return b.where(b.indicator(">", below()), below(), below())
     bound = Axis(SIZES[pick("ndk")])
     body = draw(terms((*axes, bound), depth - 1))
     # A sum over an index that runs along no axis of an array cannot be printed with its range.

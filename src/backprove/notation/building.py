@@ -113,7 +113,7 @@ def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -
     return bracket("==", Index.of(first) - Index.of(second))
 
 
-def test(relation: str, value: Expr) -> Expr:
+def indicator(relation: str, value: Expr) -> Expr:
     """The indicator of ``value > 0`` (or ``>= 0``, ``== 0``)."""
     if isinstance(value, Num):
         v = value.value
@@ -535,7 +535,7 @@ def rebuild(expr: Expr, child, index) -> Expr:  # type: ignore[no-untyped-def]
         case Bracket():
             return bracket(expr.relation, index(expr.index))
         case Test():
-            return test(expr.relation, child(expr.value))
+            return indicator(expr.relation, child(expr.value))
         case Mul():
             return mul(Num(expr.coefficient), *(power(child(b), e) for b, e in expr.factors))
         case Add():

@@ -160,7 +160,7 @@ def _at_small_sizes(
 class _Plan:
     """How to number the free sizes: from ``start`` on, the last one first if ``turned``.
 
-    With more than two free sizes the start is 2, because sums grow with all of them.
+    With more than two free sizes the start is 2, because sums grow with each of them.
     """
 
     start: int

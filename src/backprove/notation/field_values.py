@@ -399,9 +399,8 @@ class FieldPoint:
     def _log_size(self, value: int, level: int) -> int:
         """A random value for ``log(abs(v))``, the same for ``-v``."""
         prime = self.chain[0]
-        reciprocal = inverse(value, prime)
-        sizes = [min(v, prime - v) for v in (value, reciprocal)]
-        return self._logarithm("log of size", *sizes, level)
+        size, reciprocal = (min(v, prime - v) for v in (value, inverse(value, prime)))
+        return self._logarithm("log of size", size, reciprocal, level)
 
     def _matrix(self, expr: Bind, places: Sequence[Position], level: int) -> list[list[int]]:
         size = round(len(places) ** 0.5)

@@ -395,12 +395,12 @@ def _power(low: Lowering, node: Node, left: Value, right: Value) -> Value:
 
 
 _COMPARE: dict[str, tuple[Callable[[Expr, Expr], Expr], str]] = {
-    ">": (lambda x, y: b.test(">", b.sub(x, y)), ">"),
-    ">=": (lambda x, y: b.test(">=", b.sub(x, y)), r"\ge"),
-    "<": (lambda x, y: b.test(">", b.sub(y, x)), "<"),
-    "<=": (lambda x, y: b.test(">=", b.sub(y, x)), r"\le"),
-    "==": (lambda x, y: b.test("==", b.sub(x, y)), "="),
-    "!=": (lambda x, y: b.sub(ONE, b.test("==", b.sub(x, y))), r"\ne"),
+    ">": (lambda x, y: b.indicator(">", b.sub(x, y)), ">"),
+    ">=": (lambda x, y: b.indicator(">=", b.sub(x, y)), r"\ge"),
+    "<": (lambda x, y: b.indicator(">", b.sub(y, x)), "<"),
+    "<=": (lambda x, y: b.indicator(">=", b.sub(y, x)), r"\le"),
+    "==": (lambda x, y: b.indicator("==", b.sub(x, y)), "="),
+    "!=": (lambda x, y: b.sub(ONE, b.indicator("==", b.sub(x, y))), r"\ne"),
 }
 
 

@@ -191,7 +191,7 @@ def _leaky_relu(low: Lowering, node: Node) -> Value:
     return low.elementwise(
         "leaky_relu",
         [operand, slope],
-        lambda x, a: b.where(b.test(">", x), x, b.mul(a, x)),
+        lambda x, a: b.where(b.indicator(">", x), x, b.mul(a, x)),
         "leaky_relu({0}, {1})",
         r"\operatorname{{leaky\_relu}}_{{{1}}}({0})",
         node,
@@ -215,7 +215,7 @@ def _elu(low: Lowering, node: Node) -> Value:
     return low.elementwise(
         "elu",
         [operand, alpha],
-        lambda x, a: b.where(b.test(">", x), x, b.mul(a, b.fn("expm1", x))),
+        lambda x, a: b.where(b.indicator(">", x), x, b.mul(a, b.fn("expm1", x))),
         "elu({0}, {1})",
         r"\operatorname{{elu}}_{{{1}}}({0})",
         node,

@@ -302,17 +302,17 @@ def indicator_of(relation: str, value: Expr, colours: Colours = NO_COLOURS) -> E
     if relation == "==":
         return b.sub(*(indicator_of(r, value, colours) for r in (">=", ">")))
     if isinstance(value, Num):
-        return b.test(relation, value)
+        return b.indicator(relation, value)
     scale = lead(value, colours)
     value = scaled(1 / abs(scale), value)
     if b.surely_positive(value):
         return ONE
     if scale > 0:
-        return b.test(relation, value)
+        return b.indicator(relation, value)
     opposite = scaled(-1, value)
     if b.surely_positive(opposite):
         return ZERO
-    return b.sub(ONE, b.test(">=" if relation == ">" else ">", opposite))
+    return b.sub(ONE, b.indicator(">=" if relation == ">" else ">", opposite))
 
 
 def lead(value: Expr, colours: Colours = NO_COLOURS) -> Fraction:
@@ -387,18 +387,18 @@ def piecewise(
     first = args[0]
     if name in ("relu", "abs"):
         size = scaled(-1, first) if leading_sign(first, colours) < 0 else first
-        ramp = b.mul(size, b.test(">", size))
+        ramp = b.mul(size, b.indicator(">", size))
         if name == "abs":
             return b.sub(b.mul(Num(Fraction(2)), ramp), size)
         return ramp if size is first else b.add(ramp, first)
     if name == "sign":
-        return b.sub(b.test(">", first), b.test(">", scaled(-1, first)))
+        return b.sub(b.indicator(">", first), b.indicator(">", scaled(-1, first)))
     if name in ("maximum", "minimum"):
         low, high = args
         if leading_sign(b.sub(high, low), colours) < 0:
             low, high = high, low
         gain = b.sub(high, low)
-        gained = b.mul(gain, b.test(">", gain))
+        gained = b.mul(gain, b.indicator(">", gain))
         return b.add(low, gained) if name == "maximum" else b.sub(high, gained)
     return None
 
