@@ -325,12 +325,20 @@ def test_large_concrete_sizes_end_in_unknown_and_not_in_a_long_wait():
 
 
 def test_facts_about_domains_are_used():
-    shapes = {"q": "n m", "u": "n", "S": "n n"}
-    domain = {"q": "prob", "u": "unit", "S": "symmetric"}
-    assert verdict("sum(q, axis=1)[0] - q[0, 0]", "1 - q[0, 0]", shapes, domain).status == "equal"
-    assert verdict("sum(u**2)", "u[0]/u[0]", shapes, domain).scope == "n=2; n=3"
+    shapes = {"q": "n m", "t": "n m", "u": "n", "S": "n n"}
+    domain = {"q": "prob", "t": "sum1", "u": "unit", "S": "symmetric"}
+    for rows in ("q", "t"):
+        part, rest = f"sum({rows}[0, 1:])", f"1 - {rows}[0, 0]"
+        assert verdict(part, rest, shapes, domain).scope == "m=2, n=3; m=4, n=3"
+        assert verdict(part, rest, shapes).status == "different"
+    assert verdict("sqrt(u**2)", "u", shapes, domain).status == "equal"
+    assert verdict("sqrt(u**2)", "u", shapes).status == "unknown"
     assert verdict("inv(S).T", "inv(S)", shapes, domain).scope == "n=2; n=3"
-    assert verdict("sum(u**2)", "u[0]/u[0]", shapes).status == "different"
+    assert verdict("inv(S).T", "inv(S)", shapes).status == "different"
+
+
+def test_entries_of_the_unit_interval_are_no_unit_vector():
+    assert verdict("sum(u**2)", "u[0]/u[0]", {"u": "n"}, {"u": "unit"}).status != "equal"
 
 
 def test_the_derivative_of_a_rule_agrees_with_the_rule():

@@ -11,7 +11,7 @@ Why this is sound. Each rule of the evaluation holds for the real functions as w
 - Rational operations are those of the field. A rational function of degree ``D`` that is not 0
   vanishes at a random point with probability at most ``D/p`` (Schwartz, J. ACM 27, 1980; Zippel,
   EUROSAM 1979). An input with a domain is drawn from a set that is dense in that domain or
-  contains it: squares for positive entries, rows that sum to 1, symmetric matrices, spheres.
+  contains it: squares for positive entries, rows that sum to 1, symmetric matrices.
 - ``exp(a)`` is ``g**a`` with ``a`` taken one level further down the chain, so that ``exp`` turns
   sums into products and nothing else is known about it (Martin, J. ACM 18, 1971; Gonnet, STOC 1984
   and SYMSAC 1986). For exponents that are linear in independent inputs the degree bound covers

@@ -18,7 +18,6 @@ from backprove.notation.expressions import (
     Fn,
     Mul,
     Num,
-    Ref,
     Sum,
     Where,
 )
@@ -35,7 +34,7 @@ def degree_bound(expr: Expr, sizes: Mapping[str, int] | None) -> int:
 
     >>> from backprove.notation import declare, lower
     >>> degree_bound(lower("x**3 / (1 + x)", declare({"x": ""})).tensor().body, None)
-    16
+    8
     """
     memo: dict[Expr, Degrees] = {}
     _degrees(expr, sizes, memo)
@@ -56,10 +55,6 @@ def _combine(expr: Expr, parts: list[Degrees], sizes: Mapping[str, int] | None) 
     match expr:
         case Num():
             return 0, 0
-        case Ref():
-            # A unit vector by stereographic projection has the greatest degree.
-            reach = max((s.at(sizes) for s in expr.array.shape), default=1) if sizes else 1
-            return 2 * reach + 2, 2 * reach if expr.array.domain == "unit" else 0
         case Mul():
             return _product([(p, e) for p, (_, e) in zip(parts, expr.factors, strict=True)])
         case Add():

@@ -41,6 +41,9 @@ from backprove.notation.zero_sets import is_rational, nonzero_almost_everywhere
 Position = Mapping[Axis, int]
 
 
+_SQUARES = ("positive", "unit")
+
+
 class OutOfReach(Exception):
     """The value needs more primes, more steps or more cases than there are."""
 
@@ -197,7 +200,7 @@ class FieldPoint:
         array = expr.array
         if self.sizes is None:
             entry = self._draw(level, "entry", array, expr.at)
-            return entry**2 if array.domain == "positive" else entry
+            return entry**2 if array.domain in _SQUARES else entry
         shape = [s.at(self.sizes) for s in array.shape]
         asked = [self._index(i, at) for i in expr.at]
         # Positions outside are cut to the edge, as in evaluation.
@@ -206,12 +209,10 @@ class FieldPoint:
             raise OutsideArray
         if array.domain in ("symmetric", "spd"):
             place = tuple(sorted(place))
-        if array.domain in ("prob", "onehot"):
+        if array.domain in ("prob", "sum1", "onehot"):
             return self._simplex(expr, level, place, shape[-1])
-        if array.domain == "unit" and len(shape) == 1:
-            return self._sphere(expr, level, place[0], shape[0])
         entry = self._draw(level, "entry", array, place)
-        return entry**2 if array.domain == "positive" else entry
+        return entry**2 if array.domain in _SQUARES else entry
 
     def _simplex(self, expr: Ref, level: int, place: tuple[int, ...], size: int) -> int:
         """Rows that sum to 1."""
@@ -220,15 +221,6 @@ class FieldPoint:
             return self._draw(level, "entry", expr.array, place)
         others = (self._draw(level, "entry", expr.array, (*row, k)) for k in range(size - 1))
         return 1 - sum(others)
-
-    def _sphere(self, expr: Ref, level: int, place: int, size: int) -> int:
-        """A vector whose squares sum to 1, by stereographic projection."""
-        if size == 1:
-            return self._draw(level, "entry", expr.array, place)
-        plane = [self._draw(level, "entry", expr.array, k) for k in range(size - 1)]
-        square = sum(t * t for t in plane)
-        scale = inverse(square + 1, self.chain[level])
-        return (2 * plane[place] if place < size - 1 else square - 1) * scale
 
     def _bracket(self, expr: Bracket, level: int, at: Position) -> int:
         if self.sizes is None:
