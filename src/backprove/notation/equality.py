@@ -139,7 +139,7 @@ def _at_small_sizes(
         scope = ", ".join(f"{name}={value}" for name, value in assignment.items())
         if verdict.status == "nonzero":
             if verdict.certain:
-                return Equality("different", FIELD, scope)
+                return Equality("different", FIELD, scope or ALL_SIZES)
             return Equality("unknown", reason="exact evaluation knows no identity that makes it 0")
         if verdict.status == "undecided":
             return Equality("unknown", reason=verdict.reason)
