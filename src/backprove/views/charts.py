@@ -97,7 +97,10 @@ def _layers(chart: Chart, points: list[dict[str, Any]], series: list[str]) -> li
         "title": clean(chart.y),
         "scale": {"zero": chart.kind == "bar"},
     }
-    legend = {"title": None, "orient": "bottom", "symbolSize": 220, "symbolStrokeWidth": 2.2}
+    legend: dict[str, Any] = {"title": None, "orient": "bottom"}
+    if chart.kind == "line":
+        legend |= {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.4}
+        legend |= {"symbolOpacity": 1}  # else it takes the faintness of the bands
     shown = None if len(series) < 2 else legend
     scale = {"domain": series, "range": [_COLOURS[at % 8] for at in range(len(series))]}
     colour = {"field": "series", "type": "nominal", "scale": scale, "legend": shown}
@@ -165,8 +168,8 @@ def _labelled(svg: str, chart: Chart) -> str:
     opening = re.match(r"<svg\b[^>]*>", svg)
     if opening is None:  # vl-convert always writes an svg element
         return ""
-    tag = opening.group(0).replace("<svg", '<svg role="img"', 1)
-    tag = re.sub(r'\sclass="[^"]*"', "", tag).replace("<svg", '<svg class="bp-chart"', 1)
+    tag = re.sub(r'\sclass="[^"]*"', "", opening.group(0))
+    tag = tag.replace("<svg", '<svg class="bp-chart" role="img" style="min-width:480px"', 1)
     return tag + head + svg[opening.end() :]
 
 

@@ -7,15 +7,19 @@ for its label and turns only behind it.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import graphlay
 
 Point = tuple[float, float]
 
-_TURN = 26.0  # room for bends behind a label
+_TURN = 30.0  # room for bends behind a label
+_GAP = 120.0  # between the layers as they are laid out, before labels set the gaps
 _LABEL_HEIGHT = 40.0  # a forward and a backward line
 
 
@@ -69,36 +73,98 @@ def place(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
 
     >>> placed = place([Box("x", 80, 40), Box("f", 80, 40)], [Arrow("x", "f", 50)])
     >>> placed.centres["x"] < placed.centres["f"], placed.routes
-    (True, [[(80.0, 20.0), (156.0, 20.0)]])
+    (True, [[(80.0, 20.0), (160.0, 20.0)]])
     """
     if not boxes:
         return Placed({}, {}, [], 0.0, 0.0)
-    label_room = max((arrow.label_width for arrow in arrows), default=0.0)
-    gap = label_room + _TURN if label_room else 2 * _TURN
+    labelled = any(arrow.label_width for arrow in arrows)
     layout = graphlay.layout(
-        _graph(boxes, arrows, bool(label_room)),
+        _graph(boxes, arrows, labelled),
         options={
             "direction": "leftright",
             "spacing": {
-                "layer_gap": gap,
-                "node_gap": 34.0,
-                "dummy_gap": _LABEL_HEIGHT if label_room else 24.0,
-                "port_gap": _LABEL_HEIGHT if label_room else 18.0,
+                "layer_gap": _GAP,
+                "node_gap": 30.0,
+                "dummy_gap": _LABEL_HEIGHT if labelled else 24.0,
+                "port_gap": _LABEL_HEIGHT if labelled else 18.0,
                 "stub": 8.0,
             },
         },
     )
+    columns = _Columns(layout.nodes, boxes, arrows)
     sizes = {
         box.key: (node["size"]["width"], node["size"]["height"])
         for box, node in zip(boxes, layout.nodes, strict=True)
     }
     centres = {
-        box.key: (node["center"]["x"], node["center"]["y"])
+        box.key: (columns.centre(node["rank"]), node["center"]["y"])
         for box, node in zip(boxes, layout.nodes, strict=True)
     }
-    routes = [[(p["x"], p["y"]) for p in edge["points"]] for edge in layout.edges]
-    flip = _reads_better_upside_down(boxes, centres)
-    return _moved_to_origin(centres, sizes, _behind_labels(routes, centres, sizes, gap), flip)
+    routes = [
+        columns.route([(p["x"], p["y"]) for p in edge["points"]], arrow, centres, sizes)
+        for edge, arrow in zip(layout.edges, arrows, strict=True)
+    ]
+    return _moved_to_origin(centres, sizes, routes, _reads_better_upside_down(boxes, centres))
+
+
+class _Columns:
+    """The layers as columns whose gaps are as wide as the labels in them, and no wider."""
+
+    def __init__(
+        self, nodes: list[dict[str, Any]], boxes: Sequence[Box], arrows: Sequence[Arrow]
+    ) -> None:
+        rank = {box.key: node["rank"] for box, node in zip(boxes, nodes, strict=True)}
+        count = max(rank.values()) + 1
+        self._widths = [0.0] * count
+        self._old_lefts = [math.inf] * count
+        for node in nodes:
+            at, width = node["rank"], node["size"]["width"]
+            self._widths[at] = max(self._widths[at], width)
+            self._old_lefts[at] = min(self._old_lefts[at], node["center"]["x"] - width / 2)
+        gaps = [2 * _TURN] * count
+        for arrow in arrows:
+            if arrow.label_width:
+                at = rank[arrow.source]
+                gaps[at] = max(gaps[at], arrow.label_width + _TURN)
+        self._lefts = [0.0] * count
+        for at in range(1, count):
+            self._lefts[at] = self._lefts[at - 1] + self._widths[at - 1] + gaps[at - 1]
+
+    def centre(self, at: int) -> float:
+        return self._lefts[at] + self._widths[at] / 2
+
+    def route(
+        self,
+        points: list[Point],
+        arrow: Arrow,
+        centres: dict[str, Point],
+        sizes: dict[str, Point],
+    ) -> list[Point]:
+        """The same corners, moved with their columns; bends come last in their gap."""
+        moved = [(self._moved(x), y) for x, y in points]
+        if arrow.source == arrow.target:
+            return moved
+        if len(moved) > 2:  # keep the arrow head off the corner of its node
+            _, middle = centres[arrow.target]
+            reach = max(0.0, sizes[arrow.target][1] / 2 - 14)
+            y = min(max(points[-1][1], middle - reach), middle + reach)
+            moved[-2:] = [(moved[-2][0], y), (moved[-1][0], y)]
+        moved[0] = (self._end(arrow.source, 1, centres, sizes), moved[0][1])
+        moved[-1] = (self._end(arrow.target, -1, centres, sizes), moved[-1][1])
+        return moved
+
+    def _moved(self, x: float) -> float:
+        # A bend keeps its distance to the column behind it, so lanes that did not touch in the
+        # gap still do not.
+        after = bisect_right(self._old_lefts, x)
+        if after >= len(self._lefts):
+            return x - self._old_lefts[-1] + self._lefts[-1]
+        squeezed = (x - self._old_lefts[after]) * (_TURN / _GAP)
+        return self._lefts[after] + squeezed
+
+    @staticmethod
+    def _end(key: str, side: int, centres: dict[str, Point], sizes: dict[str, Point]) -> float:
+        return centres[key][0] + side * sizes[key][0] / 2
 
 
 def _graph(boxes: Sequence[Box], arrows: Sequence[Arrow], labelled: bool) -> graphlay.Graph:
@@ -128,31 +194,6 @@ def _reads_better_upside_down(boxes: Sequence[Box], centres: dict[str, Point]) -
         for above, below in pairwise(column):
             balance += (above < below) - (above > below)
     return balance < 0
-
-
-def _behind_labels(
-    routes: list[list[Point]], centres: dict[str, Point], sizes: dict[str, Point], gap: float
-) -> list[list[Point]]:
-    """Move the vertical stretches of all routes to the right end of the gap they stand in.
-
-    All that stand in one gap move together, so lanes that did not touch still do not.
-    """
-    right_ends = sorted({centres[key][0] + sizes[key][0] / 2 for key in centres})
-    lefts = sorted({centres[key][0] - sizes[key][0] / 2 for key in centres})
-    bends = {x for route in routes for x, _ in route[1:-1]}
-    groups: dict[float, list[float]] = {}
-    for x in sorted(bends):
-        end = next((left for left in lefts if left > x), None)
-        if end is not None and any(right < x for right in right_ends):
-            groups.setdefault(end, []).append(x)
-    moved: dict[float, float] = {}
-    for end, xs in groups.items():
-        # Layers of different widths overlap the gap; the narrowest node sets where it ends.
-        shift = max(0.0, end - _TURN / 2 - max(xs)) if max(xs) > end - gap else 0.0
-        moved.update({x: x + shift for x in xs})
-    return [
-        [route[0], *((moved.get(x, x), y) for x, y in route[1:-1]), route[-1]] for route in routes
-    ]
 
 
 def _moved_to_origin(

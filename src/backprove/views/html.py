@@ -266,7 +266,7 @@ def _(block: Drawing) -> str:
     caption = prose(block.caption) if block.caption else ""
     table = f"<details><summary>The graph as a table</summary>{_drawing_table(block)}</details>"
     return (
-        f"<figure>{picture}<figcaption>{caption}{legend}</figcaption>{table}</figure>"
+        f"<figure>{picture}<figcaption><span>{caption}</span>{legend}</figcaption>{table}</figure>"
         if caption or legend
         else f"<figure>{picture}{table}</figure>"
     )

@@ -66,7 +66,10 @@ def _converted(latex: str, display: bool) -> str | None:
         tree = ElementTree.fromstring(raw.replace("&ApplyFunction;", "\u2061"))
     except (LatexError, ElementTree.ParseError, ValueError):
         return None
-    return _serialised(tree) if _is_safe(tree) else None
+    if not _is_safe(tree):
+        return None
+    _raise_accents(tree)
+    return _serialised(tree)
 
 
 def _is_tame(latex: str) -> bool:
@@ -94,6 +97,19 @@ def _is_safe(tree: ElementTree.Element) -> bool:
             if name == "style" and (not _SAFE_STYLE.fullmatch(value) or _URL.search(value)):
                 return False
     return True
+
+
+def _raise_accents(tree: ElementTree.Element) -> None:
+    """Set bars and hats as ordinary overscripts.
+
+    Where no mathematical font is installed, browsers draw an accent through the letter under it,
+    and an adjoint that lost its bar is another quantity.
+    """
+    for over in tree.iter("mover"):
+        over.attrib.pop("accent", None)
+        for mark in over.findall("mo"):
+            if mark.text == "\N{COMBINING LOW LINE}":
+                mark.text = "\N{OVERLINE}"
 
 
 def _serialised(tree: ElementTree.Element) -> str:

@@ -72,7 +72,8 @@ def align_decimals(texts: Sequence[str], *, digit: str = " ", point: str = " ") 
     """
     tails = [len(text) - text.find(".") - 1 if "." in text else -1 for text in texts]
     longest = max(tails, default=-1)
-    if longest < 0 or longest > 8:  # exponents and long tails: padding would only spread them
+    # Beside an exponent, or behind a long tail, padding would only spread the numbers.
+    if longest < 0 or longest > 8 or any("e" in text for text in texts):
         return list(texts)
     return [
         text + (point if tail < 0 else "") + digit * (longest - max(tail, 0))

@@ -60,7 +60,7 @@ def drawing_svg(drawing: Drawing) -> str:
     return (
         f'<svg class="bp-graph" role="img" xmlns="http://www.w3.org/2000/svg" '
         f'viewBox="{-_MARGIN:g} {-_MARGIN:g} {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}">'
+        f'width="{width:.0f}" height="{height:.0f}" style="min-width:{min(width, 680):.0f}px">'
         f"<title>{_text(drawing.caption or 'Computation graph')}</title>"
         f"<desc>{_text(_description(drawing.nodes, edges))}</desc>" + "".join(inner) + "</svg>"
     )
@@ -91,8 +91,8 @@ def _shown_lines(node: Node) -> list[str]:
 
 
 def _width(text: str, size: float) -> float:
-    # Fonts differ between machines: 0.6 em for each character is on the wide side of all.
-    return display_width(text) * size * 0.6
+    # Fonts differ between machines: 0.58 em for each character is on the wide side of most.
+    return display_width(text) * size * 0.58
 
 
 def _box(node: Node) -> Box:
