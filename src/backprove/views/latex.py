@@ -1,7 +1,7 @@
 r"""Results as LaTeX, for a paper or a problem sheet.
 
-What comes out needs ``amsmath``, ``amssymb`` and ``booktabs``; it runs in every engine, because
-text outside of mathematics is plain ASCII or escaped.
+What comes out needs ``amsmath``, ``amssymb`` and ``booktabs``. The usual mathematical characters of
+plain text are written as commands, so pdfLaTeX sets them; rarer ones need LuaLaTeX or XeLaTeX.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from backprove.views.words import LEVELS, VERDICTS
 _ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"{\char34}",
     "`": r"\textasciigrave{}", "∂": r"$\partial$", "·": r"$\cdot$", "×": r"$\times$",
     "⊗": r"$\otimes$", "⊙": r"$\odot$", "ᵀ": r"$^{\top}$", "≤": r"$\leq$", "≥": r"$\geq$",
     "≠": r"$\neq$", "≈": r"$\approx$", "→": r"$\rightarrow$", "←": r"$\leftarrow$",

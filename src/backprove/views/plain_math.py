@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from backprove.views.inline import pieces
+
 _SYMBOLS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε",
     "zeta": "ζ", "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν",
@@ -52,6 +54,16 @@ def plain_math(latex: str) -> str:
     """
     text, _ = _Reader(_TOKEN.findall(latex.replace(_CLOSER, ""))).read(0, 0)
     return re.sub(r"\s+", " ", re.sub(rf"\s*{_CLOSER}", "", text)).strip()
+
+
+def plain_prose(text: str) -> str:
+    r"""Prose whose $mathematics$ is plain text; backticks stay, they set code apart.
+
+    >>> plain_prose(r"the index `i` of $X_{il}\,[j=k]$")
+    'the index `i` of X_il [j=k]'
+    """
+    written = {"math": plain_math, "code": "`{}`".format, "words": str}
+    return "".join(written[piece.kind](piece.text) for piece in pieces(text))
 
 
 class _Reader:

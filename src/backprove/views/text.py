@@ -18,8 +18,7 @@ from backprove.results import (
     Table,
     Text,
 )
-from backprove.views.inline import pieces
-from backprove.views.plain_math import plain_math
+from backprove.views.plain_math import plain_math, plain_prose
 from backprove.views.text_figures import chart_lines, drawing_lines
 from backprove.views.text_layout import WIDTH, clean, indented, wrapped
 from backprove.views.text_tables import table_lines
@@ -37,9 +36,9 @@ def render(blocks: Sequence[Block]) -> str:
         a path, is the only thing that may pass column 80.
 
     >>> from backprove.results import Formula, Judgement
-    >>> print(render([Formula(r"X_{il}", "X[i,l]*[j==k]", label="J[i,j,k,l]"),
+    >>> print(render([Formula(r"X_{il}", "X[i,l]*[j==k]", label="index form"),
     ...               Judgement("wrong", "index i in [i==k] should be j", "proved")]))
-    J[i,j,k,l] = X[i,l]*[j==k]
+    index form: X[i,l]*[j==k]
     <BLANKLINE>
     ✘ wrong: index i in [i==k] should be j
       evidence: proved
@@ -65,17 +64,13 @@ def _lines(block: object, width: int) -> list[str]:
 
 @_lines.register
 def _(block: Heading, width: int) -> list[str]:
-    title = wrapped(block.text, width)
+    title = wrapped(plain_prose(block.text), width)
     return [*title, "-" * max(map(len, title), default=0)]
 
 
 @_lines.register
 def _(block: Text, width: int) -> list[str]:
-    plain = "".join(
-        plain_math(piece.text) if piece.kind == "math" else piece.text
-        for piece in pieces(block.text)
-    )
-    paragraphs = [p for p in plain.split("\n\n") if p.strip()]
+    paragraphs = [part for part in plain_prose(block.text).split("\n\n") if part.strip()]
     lines: list[str] = []
     for paragraph in paragraphs:
         lines += [""] * bool(lines) + wrapped(paragraph, width)
@@ -84,7 +79,7 @@ def _(block: Text, width: int) -> list[str]:
 
 @_lines.register
 def _(block: Formula, width: int) -> list[str]:
-    label = f"{clean(block.label)} = " if block.label else ""
+    label = f"{plain_prose(block.label)}: " if block.label else ""
     body = block.text or plain_math(block.latex)
     lines = [
         line
@@ -92,19 +87,19 @@ def _(block: Formula, width: int) -> list[str]:
         for line in wrapped(row, width, hang=4, keep_spaces=True)
     ]
     if block.code and block.code.strip() != block.text.strip():
-        lines += _code_lines(block.code, "code: ")
+        lines += _code_lines(block.code, "  code: ")
     return lines
 
 
 @_lines.register
 def _(block: Table, width: int) -> list[str]:
-    caption = wrapped(block.caption, width) if block.caption else []
+    caption = wrapped(plain_prose(block.caption), width) if block.caption else []
     return [*caption, *table_lines(block.columns, block.rows, width)]
 
 
 @_lines.register
 def _(block: Code, width: int) -> list[str]:
-    label = wrapped(f"{block.label}:", width) if block.label else []
+    label = wrapped(f"{plain_prose(block.label)}:", width) if block.label else []
     # Code is never wrapped: a broken line would not run.
     return [*label, *_code_lines(block.text, "    ")]
 
@@ -117,7 +112,7 @@ def _code_lines(code: str, margin: str) -> list[str]:
 @_lines.register
 def _(block: Judgement, width: int) -> list[str]:
     wording = VERDICTS[block.kind]
-    message = f"{wording.mark} {wording.word}: {_unmarked(block.message)}"
+    message = f"{wording.mark} {wording.word}: {plain_prose(block.message)}"
     lines = wrapped(message, width, hang=2)
     return lines + ([f"  evidence: {LEVELS[block.level].word}"] if block.level else [])
 
@@ -125,31 +120,21 @@ def _(block: Judgement, width: int) -> list[str]:
 @_lines.register
 def _(block: Evidence, width: int) -> list[str]:
     wording = LEVELS[block.level]
-    return wrapped(f"{wording.mark} {wording.word}: {_unmarked(block.text)}", width, hang=2)
+    return wrapped(f"{wording.mark} {wording.word}: {plain_prose(block.text)}", width, hang=2)
 
 
 @_lines.register
 def _(block: Details, width: int) -> list[str]:
-    summary = wrapped(f"{_unmarked(block.summary)}:", width)
+    summary = wrapped(f"{plain_prose(block.summary)}:", width)
     return [*summary, *indented(_joined(block.blocks, width - 2), 2)]
 
 
 @_lines.register
 def _(block: Drawing, width: int) -> list[str]:
-    caption = wrapped(block.caption, width) if block.caption else []
+    caption = wrapped(plain_prose(block.caption), width) if block.caption else []
     return [*caption, *drawing_lines(block, width)]
 
 
 @_lines.register
 def _(block: Chart, width: int) -> list[str]:
     return chart_lines(block, width)
-
-
-def _unmarked(text: str) -> str:
-    """Prose whose mathematics is plain text; backticks stay, they set code apart."""
-    return "".join(
-        plain_math(piece.text)
-        if piece.kind == "math"
-        else (f"`{piece.text}`" if piece.kind == "code" else piece.text)
-        for piece in pieces(text)
-    )

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backprove.results import Chart, Drawing, Edge, Node
-from backprove.views.numerals import format_number
+from backprove.views.plain_math import plain_prose
 from backprove.views.text_layout import indented, wrapped
 from backprove.views.text_tables import table_lines
 
 _BARS = "▁▂▃▄▅▆▇█"
-_SPARK_WIDTH = 20
+_SPARK_WIDTH = 16
 
 
 def in_order(drawing: Drawing) -> list[Node]:
@@ -51,9 +51,9 @@ def drawing_lines(drawing: Drawing, width: int) -> list[str]:
         incoming.setdefault(edge.target, []).append(edge)
     lines: list[str] = []
     for node in in_order(drawing):
-        head = "  ".join([node.title, *node.lines])
-        role = "" if node.role == "operation" else f"  ({node.role})"
-        lines += wrapped(head + role, width, hang=4, keep_spaces=True)
+        role = "" if node.role == "operation" else f" ({node.role})"
+        said = f": {'; '.join(node.lines)}" if node.lines else ""
+        lines += wrapped(node.title + role + said, width, hang=4)
         for edge in incoming.get(node.key, []):
             flows = ", ".join(
                 f"{name} {text}"
@@ -69,22 +69,26 @@ def drawing_lines(drawing: Drawing, width: int) -> list[str]:
 
 def chart_lines(chart: Chart, width: int) -> list[str]:
     """A chart as a table: one sparkline per curve, with first, last and extreme values."""
-    title = wrapped(f"{chart.title} ({chart.y} over {chart.x})", width)
-    by_curve = curves(chart)
-    panels = any(panel for panel, _ in by_curve)
-    banded = any("low" in point for points in by_curve.values() for point in points)
-    rows: list[list[str | float]] = []
-    for (panel, series), points in by_curve.items():
-        ys = [number(point.get("y")) for point in points]
-        row: list[str | float] = [*[panel] * panels, series, sparkline(ys, _SPARK_WIDTH)]
-        finite = [y for y in ys if math.isfinite(y)]
-        row += [ys[0], ys[-1], min(finite, default=math.nan), max(finite, default=math.nan)]
-        row += [_band(points[-1])] * banded
-        rows.append(row)
-    columns = ["panel"] * panels + ["curve", chart.y, "first", "last", "lowest", "highest"]
-    columns += ["band at the end"] * banded
-    caption = wrapped(chart.caption, width) if chart.caption else []
-    return [*title, *table_lines(columns, rows, width), *caption]
+    lines = wrapped(plain_prose(f"{chart.title} ({chart.y} over {chart.x})"), width)
+    panels: dict[str, list[list[str | float]]] = {}
+    banded = any("low" in point for point in chart.data)
+    for (panel, series), points in curves(chart).items():
+        panels.setdefault(panel, []).append(_curve_row(series, points, banded))
+    columns = ["curve", "", "first", "last", "lowest", "highest", *["band at the end"] * banded]
+    for panel, rows in panels.items():
+        lines += ["", *wrapped(f"{panel}:", width)] if panel else []
+        lines += table_lines(columns, rows, width)
+    return lines + (wrapped(plain_prose(chart.caption), width) if chart.caption else [])
+
+
+def _curve_row(series: str, points: list[Mapping[str, Any]], banded: bool) -> list[str | float]:
+    ys = [number(point.get("y")) for point in points]
+    finite = [y for y in ys if math.isfinite(y)]
+    numbers = (ys[0], ys[-1], min(finite, default=math.nan), max(finite, default=math.nan))
+    # Four digits are what a table of this width holds; the data themselves are in the result.
+    row: list[str | float] = [series, sparkline(ys, _SPARK_WIDTH)]
+    row += [float(f"{each:.4g}") for each in numbers]
+    return [*row, _band(points[-1])] if banded else row
 
 
 def curves(chart: Chart) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
@@ -110,7 +114,7 @@ def number(value: object) -> float:
 def _band(point: Mapping[str, Any]) -> str:
     if "low" not in point or "high" not in point:
         return ""
-    return f"{format_number(number(point['low']))} to {format_number(number(point['high']))}"
+    return f"{number(point['low']):.4g} to {number(point['high']):.4g}"
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

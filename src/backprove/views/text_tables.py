@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backprove.views.numerals import Value, align_decimals, format_value, is_number
+from backprove.views.plain_math import plain_prose
 from backprove.views.text_layout import clean, display_width, padded, wrapped
 
 _GAP = 2
@@ -28,13 +29,13 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[Value]], width: 
     if not columns or not rows:
         return [clean(" | ".join(columns)), "(no rows)"] if columns else []
     count = len(columns)
-    cells = [[clean(format_value(value)) for value in row[:count]] for row in rows]
+    cells = [[_shown(value) for value in row[:count]] for row in rows]
     cells = [row + [""] * (count - len(row)) for row in cells]
     numeric = [_is_numeric(rows, at) for at in range(count)]
     for at in (at for at in range(count) if numeric[at]):
         for row, text in zip(cells, align_decimals([row[at] for row in cells]), strict=True):
             row[at] = text
-    headings = [clean(heading) for heading in columns]
+    headings = [_shown(heading) for heading in columns]
     widths = _fitted(headings, cells, numeric, width)
     if widths is None:
         return _records(headings, cells, width)
@@ -44,6 +45,11 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[Value]], width: 
     for row in cells:
         lines.extend(_row_lines(row, widths, numeric))
     return lines
+
+
+def _shown(value: Value) -> str:
+    """A cell as text; only plain strings may hold marks, a typeset cell brings its own text."""
+    return clean(plain_prose(value) if isinstance(value, str) else format_value(value))
 
 
 def _is_numeric(rows: Sequence[Sequence[Value]], at: int) -> bool:
