@@ -264,14 +264,22 @@ class Graph(Result):
 
     def _active(self, wrt: Sequence[str] | None) -> list[bool]:
         """For each node whether gradients are computed for it: it depends on what is asked for."""
-        wrt = [wrt] if isinstance(wrt, str) else wrt
-        wanted = {self.number(n) for n in (self.inputs if wrt is None else wrt)}
+        if wrt is None:
+            return self._varying
+        wanted = {self.number(n) for n in ([wrt] if isinstance(wrt, str) else wrt)}
         for k in wanted:
             if self.nodes[k].value.kind == "constant":
                 raise UnknownName(
                     f"'{self.nodes[k].name}' is a constant; gradients are for inputs",
                     hint=f"Inputs: {', '.join(self.inputs)}.",
                 )
+        return self._depending(wanted)
+
+    @cached_property
+    def _varying(self) -> list[bool]:
+        return self._depending({k for k, n in enumerate(self.nodes) if n.value.kind == "input"})
+
+    def _depending(self, wanted: Collection[int]) -> list[bool]:
         active = [False] * len(self.nodes)
         for k, parents in enumerate(self.parents):
             active[k] = k in wanted or any(active[p] for p in parents)

@@ -44,12 +44,12 @@ def read_values(
         example = ", ".join(f"{name}=..." for name in missing)
         raise DomainError(f"no value is given for {listed}", hint=f"Pass {example}.")
     arrays, sizes = bind_values(program, values)
-    for value in program.values:
-        for name in sorted({n for size in value.shape for n in size.names()} - set(sizes)):
-            raise ShapeError(
-                f"the size {name} follows from no input",
-                hint="Declare a symbol that has it as an axis of its own.",
-            )
+    names = {n for v in program.values if v.shape for size in v.shape for n in size.names()}
+    for name in sorted(names - set(sizes)):
+        raise ShapeError(
+            f"the size {name} follows from no input",
+            hint="Declare a symbol that has it as an axis of its own.",
+        )
     for array, value in arrays.items():
         expected = tuple(size.at(sizes) for size in array.shape)
         if value.shape != expected:
@@ -83,13 +83,14 @@ def _fault(domain: str, value: np.ndarray) -> str:
     if domain == "binary":
         return "" if np.all((value == 0) | (value == 1)) else "an entry is neither 0 nor 1"
     if domain == "unit":
-        lengths = np.linalg.norm(value, axis=-1)
-        return "" if np.all(np.abs(lengths - 1) <= _TOLERANCE) else "its length is not 1"
-    if domain in ("prob", "onehot"):
-        good = np.all(value >= 0) and np.all(np.abs(value.sum(axis=-1) - 1) <= _TOLERANCE)
-        if not good:
-            return "a row is not a probability vector"
-        return "" if domain == "prob" or np.all((value == 0) | (value == 1)) else "not one-hot"
+        return "" if np.all((value > 0) & (value < 1)) else "an entry is not between 0 and 1"
+    if domain in ("prob", "sum1", "onehot"):
+        if not np.all(np.abs(value.sum(axis=-1) - 1) <= _TOLERANCE):
+            return "a row does not sum to 1"
+        if domain == "prob":
+            return "" if np.all(value >= 0) else "an entry is negative"
+        good = domain == "sum1" or np.all((value == 0) | (value == 1))
+        return "" if good else "an entry is neither 0 nor 1"
     if domain in ("symmetric", "spd"):
         if not np.array_equal(value, value.T):
             return "it is not symmetric"

@@ -21,7 +21,7 @@ _PREFIXES = ("h", "g", "u", "v", "node", "operation_", "h_")
 _ROOT_NAMES = ("L", "loss", "s", "total")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class GraphNode:
     """One node of a computation graph.
 
@@ -31,15 +31,14 @@ class GraphNode:
         role: ``input``, ``parameter``, ``constant``, ``operation`` or ``output``.
         operands: the names of the operands in written order, repeated where they are used twice.
         value: the value of the program that the node stands for.
-        latex_names: the operands in LaTeX.
-        spelling: the text of the operation, with ``{0}`` and ``{1}`` for the operands.
+        text: the text of the whole expression.
     """
 
     name: str
     role: str
     operands: tuple[str, ...]
     value: Value
-    spelling: str
+    text: str = ""
 
     @property
     def operation(self) -> str:
@@ -56,7 +55,7 @@ class GraphNode:
         """The operation on its operands, such as ``h2 * z``; empty for what is not computed."""
         if self.value.kind != "operation":
             return ""
-        return self.spelling.format(*map(_bracketed, self.operands))
+        return _spelling(self.value, self.text).format(*map(_bracketed, self.operands))
 
     @property
     def latex(self) -> str:
@@ -93,8 +92,8 @@ def build_nodes(program: Program, parameters: Collection[str]) -> list[GraphNode
             role = "output"
         elif value.kind == "input" and value.name in parameters:
             role = "parameter"
-        operands = tuple(names[i] for i in value.inputs)
-        nodes.append(GraphNode(names[value], role, operands, value, _spelling(value, program.text)))
+        operands = tuple([names[i] for i in value.inputs])
+        nodes.append(GraphNode(names[value], role, operands, value, program.text))
     return nodes
 
 

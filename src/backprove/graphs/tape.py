@@ -6,15 +6,15 @@ few nodes (a chain), they are computed one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from backprove.calculus.rules import partial
 from backprove.graphs.compiled import Compiled, compiled
-from backprove.notation.expressions import Array
+from backprove.graphs.local import own_outcome
+from backprove.notation.expressions import Array, Tensor
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Program, Value
 
@@ -23,35 +23,46 @@ _SMALL = 6
 _ARITHMETIC = {"add": "x + y", "subtract": "x - y", "multiply": "x * y", "divide": "x / y"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """One operation, whatever its operands are.
 
     Attributes:
         value: the value from the operands.
-        partials: place of an operand and the derivative by it, for operands that can vary.
+        slopes: the derivative by each operand that can vary, from the operands and the value.
+        places: the places of these operands.
     """
 
     value: Compiled
-    partials: tuple[tuple[int, Compiled], ...]
+    slopes: tuple[Compiled, ...]
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Nodes of one kind at one depth.
+    """Many nodes of one kind at one depth.
 
     Attributes:
         kind: what they compute.
         nodes: their numbers.
         operands: for each operand place, the numbers of the nodes that stand there.
-        edges: for each entry of ``kind.partials``, the number of the first edge; those of the
-            other nodes of the group follow.
+        first_edge: the number of the first edge; those of one place follow each other.
     """
 
     kind: Kind
-    nodes: Any
-    operands: Any
-    edges: tuple[int, ...]
+    nodes: np.ndarray
+    operands: list[np.ndarray]
+    first_edge: int
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Nodes that are computed one by one: number, kind, operands, first edge of each."""
+
+    nodes: list[int]
+    kinds: list[Kind]
+    operands: list[tuple[int, ...]]
+    first_edges: list[int]
 
 
 class Tape:
@@ -65,73 +76,99 @@ class Tape:
         self.values = program.values
         self.index = {value: k for k, value in enumerate(program.values)}
         self.output = self.index[program.output]
-        self._kinds: dict[tuple[object, ...], Kind] = {}
         self.constants = [
             (k, _constant(v)) for k, v in enumerate(self.values) if v.kind == "constant"
         ]
-        self.groups: list[Group] = []
+        self.steps: list[Group | Chain] = []
         self.edge_count = 0
-        self._edge: dict[tuple[int, int], int] = {}
+        self._compiled: dict[tuple[object, ...], Kind] = {}
+        self._kinds: list[Kind | None] = [None] * len(self.values)
+        self._operands: list[tuple[int, ...]] = [()] * len(self.values)
+        # Edge j of a node has the number first + j * stride.
+        self._first: list[int] = [0] * len(self.values)
+        self._stride: list[int] = [1] * len(self.values)
         self._schedule()
 
     def _schedule(self) -> None:
-        depth = [0] * len(self.values)
-        members: dict[tuple[int, int], list[tuple[int, tuple[int, ...]]]] = {}
-        kinds: dict[int, Kind] = {}
+        depths = [0] * len(self.values)
+        levels: list[list[int]] = [[]]
         index = self.index
         for k, value in enumerate(self.values):
             if value.kind != "operation":
                 continue
-            places = tuple(index[v] for v in dict.fromkeys(value.inputs))
-            depth[k] = 1 + max(depth[p] for p in places)
-            kind = self._kind(value)
-            kinds[id(kind)] = kind
-            members.setdefault((depth[k], id(kind)), []).append((k, places))
-        self.depth = depth
-        for (_, kind_id), nodes in sorted(members.items(), key=lambda item: item[0][0]):
-            self._add_group(kinds[kind_id], nodes)
+            places = tuple([index[v] for v in dict.fromkeys(value.inputs)])
+            self._operands[k] = places
+            self._kinds[k] = self._kind(value)
+            depth = 1 + max([depths[p] for p in places])
+            depths[k] = depth
+            if depth == len(levels):
+                levels.append([])
+            levels[depth].append(k)
+        for level in levels:
+            self._add_level(level)
 
-    def _add_group(self, kind: Kind, members: list[tuple[int, tuple[int, ...]]]) -> None:
-        numbers = [k for k, _ in members]
-        columns = list(zip(*(places for _, places in members), strict=True))
-        starts = []
-        for place, _ in kind.partials:
-            starts.append(self.edge_count)
-            for offset, (child, parent) in enumerate(zip(numbers, columns[place], strict=True)):
-                self._edge[child, parent] = self.edge_count + offset
-            self.edge_count += len(numbers)
-        if len(numbers) >= _SMALL:
-            group = Group(kind, np.array(numbers), [np.array(c) for c in columns], tuple(starts))
-        else:
-            group = Group(kind, numbers, [p for _, p in members], tuple(starts))
-        self.groups.append(group)
+    def _add_level(self, level: list[int]) -> None:
+        if len(level) < _SMALL:
+            for k in level:
+                self._add_single(k)
+            return
+        groups: dict[Kind | None, list[int]] = {}
+        for k in level:
+            groups.setdefault(self._kinds[k], []).append(k)
+        for kind, nodes in groups.items():
+            if len(nodes) < _SMALL:
+                for k in nodes:
+                    self._add_single(k)
+            else:
+                assert kind is not None
+                self._add_group(kind, nodes)
+
+    def _add_single(self, k: int) -> None:
+        if not self.steps or not isinstance(self.steps[-1], Chain):
+            self.steps.append(Chain([], [], [], []))
+        chain = self.steps[-1]
+        kind = self._kinds[k]
+        assert isinstance(chain, Chain) and kind is not None
+        chain.nodes.append(k)
+        chain.kinds.append(kind)
+        chain.operands.append(self._operands[k])
+        chain.first_edges.append(self.edge_count)
+        self._first[k] = self.edge_count
+        self.edge_count += len(kind.slopes)
+
+    def _add_group(self, kind: Kind, nodes: list[int]) -> None:
+        columns = np.array([self._operands[k] for k in nodes]).T
+        self.steps.append(Group(kind, np.array(nodes), list(columns), self.edge_count))
+        for offset, k in enumerate(nodes):
+            self._first[k], self._stride[k] = self.edge_count + offset, len(nodes)
+        self.edge_count += len(nodes) * len(kind.slopes)
 
     def _kind(self, value: Value) -> Kind:
-        operands = list(dict.fromkeys(value.inputs))
+        inputs = value.inputs
+        operands = list(dict.fromkeys(inputs))
         general = value.operation in _ARITHMETIC and len(operands) == 2
-        key: tuple[object, ...] = (
-            value.operation,
-            value.template,
-            value.attributes,
-            tuple(operands.index(v) for v in value.inputs),
-            # Arithmetic with a constant is compiled once for all constants.
-            tuple(
-                (v.number if not general else True, v.template if not general else "")
-                if v.kind == "constant"
-                else None
-                for v in operands
-            ),
+        # Arithmetic with a constant is compiled once for all constants.
+        constants = tuple(
+            [None if v.kind != "constant" else True if general else v.template for v in operands]
         )
-        kind = self._kinds.get(key)
+        order = tuple([operands.index(v) for v in inputs])
+        key = (value.operation, value.template, value.attributes, order, constants)
+        kind = self._compiled.get(key)
         if kind is None:
-            kind = self._kinds[key] = _compile(value, operands, general)
+            kind = self._compiled[key] = _compile(value, operands, general)
         return kind
 
     def edge(self, child: int, parent: int) -> int | None:
         """The number of an edge; None if there is none."""
-        return self._edge.get((child, parent))
+        kind = self._kinds[child]
+        if kind is None or parent not in self._operands[child]:
+            return None
+        place = self._operands[child].index(parent)
+        if place not in kind.places:
+            return None
+        return self._first[child] + kind.places.index(place) * self._stride[child]
 
-    def forward(self, inputs: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, inputs: Mapping[int, float]) -> tuple[np.ndarray, np.ndarray]:
         """All values and all local derivatives.
 
         Args:
@@ -145,19 +182,11 @@ class Tape:
         for k, number in (*self.constants, *inputs.items()):
             values[k] = number
         with np.errstate(all="ignore"):
-            for group in self.groups:
-                kind, nodes = group.kind, group.nodes
-                if isinstance(nodes, list):
-                    for offset, (k, places) in enumerate(zip(nodes, group.operands, strict=True)):
-                        arguments = [values[p] for p in places]
-                        values[k] = kind.value(arguments)
-                        for start, (_, slope) in zip(group.edges, kind.partials, strict=True):
-                            slopes[start + offset] = slope(arguments)
+            for step in self.steps:
+                if isinstance(step, Group):
+                    _forward_group(step, values, slopes)
                 else:
-                    arguments = [values[p] for p in group.operands]
-                    values[nodes] = kind.value(arguments)
-                    for start, (_, slope) in zip(group.edges, kind.partials, strict=True):
-                        slopes[start : start + len(nodes)] = slope(arguments)
+                    _forward_chain(step, values, slopes)
         return values, slopes
 
     def backward(
@@ -173,24 +202,13 @@ class Tape:
         adjoint = np.zeros(len(self.values))
         adjoint[self.output if root is None else root] = seed
         # A node that the root does not depend on must not pass on 0 times infinity.
-        outside = None if root in (None, self.output) else ~self.ancestors(root)
+        inside = None if root in (None, self.output) else self.ancestors(root)
         with np.errstate(all="ignore"):
-            for group in reversed(self.groups):
-                nodes = group.nodes
-                for start, (place, _) in zip(group.edges, group.kind.partials, strict=True):
-                    if isinstance(nodes, list):
-                        for offset, k in enumerate(nodes):
-                            if outside is not None and outside[k]:
-                                continue
-                            upstream = adjoint[k]
-                            adjoint[group.operands[offset][place]] += (
-                                upstream * slopes[start + offset]
-                            )
-                    else:
-                        flow = adjoint[nodes] * slopes[start : start + len(nodes)]
-                        if outside is not None:
-                            flow = np.where(outside[nodes], 0.0, flow)
-                        np.add.at(adjoint, group.operands[place], flow)
+            for step in reversed(self.steps):
+                if isinstance(step, Group):
+                    _backward_group(step, adjoint, slopes, inside)
+                else:
+                    _backward_chain(step, adjoint, slopes, inside)
         return adjoint
 
     def ancestors(self, root: int) -> np.ndarray:
@@ -199,12 +217,59 @@ class Tape:
         found[root] = True
         stack = [root]
         while stack:
-            for operand in self.values[stack.pop()].inputs:
-                k = self.index[operand]
+            for k in self._operands[stack.pop()]:
                 if not found[k]:
                     found[k] = True
                     stack.append(k)
         return found
+
+
+def _forward_group(step: Group, values: np.ndarray, slopes: np.ndarray) -> None:
+    arguments = [values[p] for p in step.operands]
+    outcome = step.kind.value(arguments)
+    values[step.nodes] = outcome
+    arguments.append(outcome)
+    count = len(step.nodes)
+    for j, slope in enumerate(step.kind.slopes):
+        start = step.first_edge + j * count
+        slopes[start : start + count] = slope(arguments)
+
+
+def _forward_chain(step: Chain, values: np.ndarray, slopes: np.ndarray) -> None:
+    rows = zip(step.nodes, step.kinds, step.operands, step.first_edges, strict=True)
+    for k, kind, operands, edge in rows:
+        arguments = [values[p] for p in operands]
+        outcome = kind.value(arguments)
+        values[k] = outcome
+        arguments.append(outcome)
+        for slope in kind.slopes:
+            slopes[edge] = slope(arguments)
+            edge += 1
+
+
+def _backward_group(
+    step: Group, adjoint: np.ndarray, slopes: np.ndarray, inside: np.ndarray | None
+) -> None:
+    count = len(step.nodes)
+    for j, place in enumerate(step.kind.places):
+        start = step.first_edge + j * count
+        flow = adjoint[step.nodes] * slopes[start : start + count]
+        if inside is not None:
+            flow = np.where(inside[step.nodes], flow, 0.0)
+        np.add.at(adjoint, step.operands[place], flow)
+
+
+def _backward_chain(
+    step: Chain, adjoint: np.ndarray, slopes: np.ndarray, inside: np.ndarray | None
+) -> None:
+    for at in range(len(step.nodes) - 1, -1, -1):
+        k, edge = step.nodes[at], step.first_edges[at]
+        if inside is not None and not inside[k]:
+            continue
+        operands, upstream = step.operands[at], adjoint[k]
+        for place in step.kinds[at].places:
+            adjoint[operands[place]] += upstream * slopes[edge]
+            edge += 1
 
 
 def _constant(value: Value) -> float:
@@ -217,16 +282,16 @@ def _constant(value: Value) -> float:
 def _compile(value: Value, operands: Sequence[Value], general: bool) -> Kind:
     if general:
         arrays = [Array(name, ()) for name in "xy"]
-        program = lower(_ARITHMETIC[value.operation], {a.name: a for a in arrays})
-        definition = program.output.definition
+        value = lower(_ARITHMETIC[value.operation], {a.name: a for a in arrays}).output
     else:
         arrays = [v.array for v in operands]
-        definition = value.definition
+    definition = value.definition
     assert definition is not None
-    position = {array: k for k, array in enumerate(arrays)}
-    partials = [
-        (k, compiled(partial(definition.body, arrays[k], ()), position))
-        for k, operand in enumerate(operands)
-        if operand.kind != "constant"
-    ]
-    return Kind(compiled(definition.body, position), tuple(partials))
+    places = tuple(k for k, operand in enumerate(operands) if operand.kind != "constant")
+    position = {array: k for k, array in enumerate((*arrays, value.array))}
+    slopes = []
+    for k in places:
+        slope = partial(definition.body, arrays[k], ())
+        # exp, sigmoid, tanh: the slope is had from the outcome, without computing it again.
+        slopes.append(compiled(own_outcome(value, Tensor((), slope), 0), position))
+    return Kind(compiled(definition.body, position), tuple(slopes), places)

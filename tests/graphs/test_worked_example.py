@@ -1,0 +1,165 @@
+"""The graph of f = ln x + e^y z at (1, 3, 2), number by number."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from backprove.graphs import Run, graph
+from backprove.results import Drawing
+
+E3 = math.exp(3)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return graph("ln(x) + exp(y)*z").run(x=1, y=3, z=2)
+
+
+def test_operations_are_numbered_as_they_are_written(run: Run) -> None:
+    shown = {n.name: n.formula for n in run.graph.nodes if n.formula}
+    assert shown == {"h1": "ln(x)", "h2": "exp(y)", "h3": "h2 * z", "f": "h1 + h3"}
+    assert run.graph.inputs == ["x", "y", "z"]
+    assert run.graph.operations == ["h1", "h2", "h3", "f"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("h1", 0), ("h2", E3), ("h3", 2 * E3), ("f", 2 * E3), ("x", 1), ("h4", 2 * E3)],
+)
+def test_forward_values_are_those_of_the_hand_calculation(
+    run: Run, name: str, value: float
+) -> None:
+    assert run.values[name] == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("child", "parent", "value", "text"),
+    [
+        ("h1", "x", 1, "∂h1/∂x = 1/x = 1/1 = 1"),
+        ("h2", "y", E3, "∂h2/∂y = exp(y) = exp(3) = 20.0855"),
+        ("h3", "h2", 2, "∂h3/∂h2 = z = 2"),
+        ("h3", "z", E3, "∂h3/∂z = h2 = 20.0855"),
+        ("f", "h1", 1, "∂f/∂h1 = 1"),
+        ("f", "h3", 1, "∂f/∂h3 = 1"),
+    ],
+)
+def test_local_derivatives_have_formula_numbers_and_value(
+    run: Run, child: str, parent: str, value: float, text: str
+) -> None:
+    assert run.partial(child, parent) == pytest.approx(value, rel=1e-15)
+    assert run.local[child, parent].text == text
+    assert (child, parent) in run.local
+
+
+def test_there_are_exactly_the_six_local_derivatives(run: Run) -> None:
+    assert len(run.local) == len(list(run.local)) == 6
+    assert run.partial("h3", "y") is None
+    assert run.partial("h1", "y") is None
+    assert run.partial("x", "h1") is None
+
+
+def test_derivatives_along_all_paths_include_the_zeros(run: Run) -> None:
+    expected = {
+        "h1": (1, 0, 0),
+        "h2": (0, E3, 0),
+        "h3": (0, 2 * E3, E3),
+        "f": (1, 2 * E3, E3),
+    }
+    for name, row in expected.items():
+        for x, value in zip("xyz", row, strict=True):
+            assert run.derivative(name, x) == pytest.approx(value, rel=1e-15)
+    assert run.derivative("x", "x") == 1
+    assert run.derivative("x", "y") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("f", 1, "∂f/∂f = 1"),
+        ("h3", 1, "∂f/∂h3 = ∂f/∂f·∂f/∂h3 = 1·1 = 1"),
+        ("h1", 1, "∂f/∂h1 = ∂f/∂f·∂f/∂h1 = 1·1 = 1"),
+        ("h2", 2, "∂f/∂h2 = ∂f/∂h3·∂h3/∂h2 = 1·2 = 2"),
+    ],
+)
+def test_upstream_gradients_are_sums_over_consumers(
+    run: Run, name: str, value: float, text: str
+) -> None:
+    assert run.upstream_of(name) == pytest.approx(value, rel=1e-15)
+    assert str(run.upstream[name]) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path"),
+    [
+        ("x", 1, "∂f/∂h1·∂h1/∂x = 1·1 = 1"),
+        ("y", 2 * E3, "∂f/∂h3·∂h3/∂h2·∂h2/∂y = 1·2·20.0855 = 40.1711"),
+        ("z", E3, "∂f/∂h3·∂h3/∂z = 1·20.0855 = 20.0855"),
+    ],
+)
+def test_final_gradients_follow_their_one_path(
+    run: Run, name: str, value: float, path: str
+) -> None:
+    assert run.gradients[name] == pytest.approx(value, rel=1e-15)
+    paths = run.paths(name)
+    assert (paths.count, str(paths)) == (1, path)
+    assert paths.value == run.gradients[name]
+
+
+def test_a_right_value_on_a_wrong_path_is_told_from_the_right_path(run: Run) -> None:
+    assert run.is_path(["f", "h3", "z"])
+    assert not run.is_path(["f", "h2", "z"])
+    assert not run.is_path(["f", "h3", "nothing"])
+    assert run.partial("f", "h2") is None
+    assert run.upstream_of("h2") * run.local["h3", "z"].value == pytest.approx(2 * E3)
+
+
+def test_what_is_kept_for_the_backward_pass(run: Run) -> None:
+    kept = {k.name: (k.shape, k.bytes, k.needed_for) for k in run.cached}
+    assert kept == {
+        "x": ((), 8, ("∂h1/∂x",)),
+        "h2": ((), 8, ("∂h2/∂y", "∂h3/∂z")),
+        "z": ((), 8, ("∂h3/∂h2",)),
+    }
+    assert run.cached.never_needed == ("h1", "h3")
+    assert (run.cached.bytes, run.cached.recomputable_bytes) == (24, 8)
+
+
+def test_the_longest_chain_has_three_operations(run: Run) -> None:
+    assert run.graph.critical_path().nodes == ("y", "h2", "h3", "f")
+
+
+def test_the_drawing_carries_values_forward_and_gradients_back(run: Run) -> None:
+    drawing = next(b for b in run.blocks() if isinstance(b, Drawing))
+    edges = {(e.source, e.target): (e.forward, e.backward) for e in drawing.edges}
+    assert edges == {
+        ("x", "h1"): ("1", "1"),
+        ("y", "h2"): ("3", "40.1711"),
+        ("h2", "h3"): ("20.0855", "2"),
+        ("z", "h3"): ("2", "20.0855"),
+        ("h1", "f"): ("0", "1"),
+        ("h3", "f"): ("40.1711", "1"),
+    }
+    roles = {n.key: n.role for n in drawing.nodes}
+    assert roles == {
+        **dict.fromkeys("xyz", "input"),
+        **dict.fromkeys(["h1", "h2", "h3"], "operation"),
+        "f": "output",
+    }
+
+
+def test_text_and_page_show_every_number(run: Run) -> None:
+    for shown in (run.text(), run.html(), str(run.table().rows)):
+        assert "20.0855" in shown
+        assert "40.1711" in shown
+
+
+def test_the_data_is_json_with_every_number(run: Run) -> None:
+    data = json.loads(json.dumps(run.to_dict(), allow_nan=False))
+    assert data["values"]["h3"] == pytest.approx(2 * E3)
+    assert data["gradients"] == pytest.approx({"x": 1, "y": 2 * E3, "z": E3})
+    assert data["upstream"]["h2"]["sum"] == "∂f/∂h3·∂h3/∂h2"
+    assert {(e["child"], e["parent"]) for e in data["local"]} == set(run.graph.edges)
+    assert data["paths"]["y"]["count"] == 1
