@@ -9,11 +9,17 @@ where that frees a delta, so that what a person wrote factored stays factored;
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from backprove.notation.axes import Axis, Index, Size, bound_axis, stable_hash
+from backprove.notation.axes import Axis, Index, Size, bound_axis
+from backprove.notation.brackets import bracket as bracket
+from backprove.notation.brackets import delta as delta
+from backprove.notation.brackets import has_delta, must_split, solvable, solve_newest
+from backprove.notation.brackets import range_guards as range_guards
+from backprove.notation.brackets import solve as solve
+from backprove.notation.canonical_order import canonical_order
+from backprove.notation.canonical_order import coloured_hash as coloured_hash
 from backprove.notation.expressions import (
     ONE,
     ZERO,
@@ -32,10 +38,12 @@ from backprove.notation.expressions import (
     Test,
     Where,
 )
+from backprove.notation.known_sums import known_sum
+from backprove.notation.known_values import AT_ZERO, power_of_number
+from backprove.notation.known_values import surely_positive as surely_positive
 
 Number = int | Fraction
 PI = Named("constant", "pi")
-_MAX_EXPONENT = 10**6
 
 
 def num(value: Number) -> Num:
@@ -79,38 +87,6 @@ def entire(array: Array, axes: Sequence[Axis] | None = None) -> Tensor:
     """The array as a tensor over fresh axes (or the given ones)."""
     axes = tuple(axes) if axes is not None else tuple(Axis(s) for s in array.shape)
     return Tensor(axes, ref(array, *axes))
-
-
-def bracket(relation: str, index: Index) -> Expr:
-    """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
-    limits = index.bounds()
-    if relation == "==":
-        if index.terms and not (index.terms[0][1]).surely_nonnegative():
-            index = -index
-        if index.value is not None and index.value.constant is not None:
-            return ONE if index.value.constant == 0 else ZERO
-        if limits and (_positive(limits[0]) or _positive(-limits[1])):
-            return ZERO
-        return Bracket("==", index)
-    if index.value is not None and index.value.constant is not None:
-        return ONE if index.value.constant <= 0 else ZERO
-    if limits:
-        if _positive(limits[0]):
-            return ZERO
-        if _positive(1 - limits[1]):
-            return ONE
-    return Bracket("<=", index)
-
-
-def _positive(size: Size) -> bool:
-    from_one = size - 1
-    shifted = Index.of(from_one)
-    return shifted.surely_within(from_one + 1) if from_one.terms else True
-
-
-def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -> Expr:
-    """The Kronecker delta of two indices."""
-    return bracket("==", Index.of(first) - Index.of(second))
 
 
 def indicator(relation: str, value: Expr) -> Expr:
@@ -247,7 +223,7 @@ def _apply_deltas(powers: dict[Expr, Fraction]) -> list[Expr] | None:
     for base, exponent in powers.items():
         if not (isinstance(base, Bracket) and base.relation == "==" and exponent == 1):
             continue
-        solution = _solve_newest(base.index)
+        solution = solve_newest(base.index)
         if solution is None:
             continue
         axis, index = solution
@@ -259,30 +235,6 @@ def _apply_deltas(powers: dict[Expr, Fraction]) -> list[Expr] | None:
                 if other is not base
             ]
     return None
-
-
-def _solve_newest(index: Index) -> tuple[Axis, Index] | None:
-    """The newest axis that ``index == 0`` determines, with its value."""
-    candidates = [
-        a
-        for a, c in index.terms
-        if isinstance(a, Axis) and c.constant in (1, -1) and not _inside_floor(a, index)
-    ]
-    if not candidates:
-        return None
-    axis = max(candidates, key=lambda a: (not a.bound, a.key))
-    return axis, solve(index, axis)
-
-
-def _inside_floor(axis: Axis, index: Index) -> bool:
-    return any(not isinstance(atom, Axis) and axis in atom.axes for atom, _ in index.terms)
-
-
-def solve(index: Index, axis: Axis) -> Index:
-    """The value of ``axis`` for which ``index`` is 0; its coefficient must be 1 or -1."""
-    coefficient = dict(index.terms)[axis]
-    rest = index - Index({axis: coefficient}, Size.of(0))
-    return -rest if coefficient.constant == 1 else rest
 
 
 def power(base: Expr, exponent: Number) -> Expr:
@@ -297,7 +249,7 @@ def power(base: Expr, exponent: Number) -> Expr:
     if exponent == 0:
         return ONE
     if isinstance(base, Num):
-        return _power_of_number(base.value, exponent)
+        return power_of_number(base.value, exponent)
     if isinstance(base, Mul):
         return _power_of_product(base, exponent)
     if isinstance(base, (Bracket, Test)) and exponent > 0:
@@ -315,32 +267,13 @@ def power(base: Expr, exponent: Number) -> Expr:
     return Mul(Fraction(1), ((base, exponent),))
 
 
-def _power_of_number(value: Fraction, exponent: Fraction) -> Expr:
-    if value == 0:
-        return ZERO if exponent > 0 else Mul(Fraction(1), ((ZERO, exponent),))
-    if exponent.denominator == 1 and abs(exponent) <= _MAX_EXPONENT:
-        bits = max(value.numerator.bit_length(), value.denominator.bit_length())
-        if bits * abs(int(exponent)) <= 4096:
-            return Num(value ** int(exponent))
-    if exponent.denominator == 2 and value > 0 and abs(exponent) <= 64:
-        top, bottom = _exact_root(value.numerator), _exact_root(value.denominator)
-        if top is not None and bottom is not None:
-            return Num(Fraction(top, bottom) ** int(exponent * 2))
-    return Mul(Fraction(1), ((Num(value), exponent),))
-
-
-def _exact_root(value: int) -> int | None:
-    root = math.isqrt(value)
-    return root if root * root == value else None
-
-
 def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
     if exponent.denominator == 1:
         parts = [power(b, e * exponent) for b, e in base.factors]
-        return mul(_power_of_number(base.coefficient, exponent), *parts)
+        return mul(power_of_number(base.coefficient, exponent), *parts)
     if base.coefficient > 0 and base.coefficient != 1:
         rest = _product(Fraction(1), base.factors)
-        return mul(_power_of_number(base.coefficient, exponent), power(rest, exponent))
+        return mul(power_of_number(base.coefficient, exponent), power(rest, exponent))
     positive = [(b, e) for b, e in base.factors if surely_positive(b)]
     if positive and base.coefficient == 1:
         rest = [(b, e) for b, e in base.factors if not surely_positive(b)]
@@ -361,30 +294,6 @@ def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
     return Mul(Fraction(1), ((base, exponent),))
 
 
-def surely_positive(expr: Expr) -> bool:
-    """True if the value is > 0 everywhere in the domain, by its form alone."""
-    match expr:
-        case Num():
-            return expr.value > 0
-        case Named():
-            return True
-        case Ref():
-            return expr.array.domain in ("positive", "prob", "unit")
-        case Fn(name="exp" | "sigmoid" | "softplus" | "cosh"):
-            return True
-        case Bind(kind="softmax"):
-            return True
-        case Bind(kind="det"):
-            return isinstance(expr.body, Ref) and expr.body.array.domain == "spd"
-        case Mul():
-            return expr.coefficient > 0 and all(surely_positive(b) for b, _ in expr.factors)
-        case Add():
-            return expr.constant >= 0 and all(c > 0 and surely_positive(t) for t, c in expr.terms)
-        case Sum():
-            return surely_positive(expr.body)
-    return False
-
-
 def fn(name: str, *args: Expr) -> Expr:
     """An elementwise function of the table, folded where the value is exact."""
     (first, *rest) = args
@@ -395,7 +304,7 @@ def fn(name: str, *args: Expr) -> Expr:
     if name == "square":
         return power(first, 2)
     if first is ZERO and not rest:
-        value = _AT_ZERO.get(name)
+        value = AT_ZERO.get(name)
         if value is not None:
             return num(value)
     if name == "exp" and isinstance(first, Fn) and first.name == "log":
@@ -410,29 +319,6 @@ def fn(name: str, *args: Expr) -> Expr:
     if name == "abs" and isinstance(first, Num):
         return Num(abs(first.value))
     return Fn(name, args)
-
-
-_AT_ZERO: Mapping[str, Number] = {
-    "exp": 1,
-    "log1p": 0,
-    "expm1": 0,
-    "sin": 0,
-    "cos": 1,
-    "tan": 0,
-    "tanh": 0,
-    "sinh": 0,
-    "cosh": 1,
-    "arctan": 0,
-    "abs": 0,
-    "sign": 0,
-    "sigmoid": Fraction(1, 2),
-    "relu": 0,
-    "leaky_relu": 0,
-    "elu": 0,
-    "gelu": 0,
-    "silu": 0,
-    "erf": 0,
-}
 
 
 def _general_power(base: Expr, exponent: Expr) -> Expr:
@@ -564,7 +450,7 @@ def total(axes: Iterable[Axis], body: Expr) -> Expr:
             remaining = [a for a in remaining if a.size != 1]
             continue
         if isinstance(body, Add):
-            if _must_split(body, remaining):
+            if must_split(body, remaining):
                 parts = [mul(Num(c), total(remaining, t)) for t, c in body.terms]
                 constant = total(remaining, Num(body.constant))
                 return mul(*outside, add(constant, *parts))
@@ -598,56 +484,18 @@ def _factors(body: Expr) -> list[Expr]:
     return [body]
 
 
-def _must_split(body: Add, axes: Sequence[Axis]) -> bool:
-    if body.constant and len(body.terms) == 0:
-        return True
-    return any(
-        _has_delta(t, axes) or (any(a not in t.axes for a in axes) and _is_light(t))
-        for t, _ in body.terms
-    )
-
-
-def _is_light(term: Expr) -> bool:
-    return isinstance(term, (Bracket, Num))
-
-
-def _has_delta(term: Expr, axes: Sequence[Axis]) -> bool:
-    parts = [b for b, e in term.factors if e == 1] if isinstance(term, Mul) else [term]
-    for part in parts:
-        if isinstance(part, Bracket) and part.relation == "==":
-            if any(_solvable(part.index, a) for a in axes):
-                return True
-        elif isinstance(part, Add) and any(_has_delta(t, axes) for t, _ in part.terms):
-            return True
-    return False
-
-
-def _solvable(index: Index, axis: Axis) -> bool:
-    coefficient = dict(index.terms).get(axis)
-    return (
-        coefficient is not None
-        and coefficient.constant in (1, -1)
-        and not _inside_floor(axis, index)
-    )
-
-
 def _eliminate_delta(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis], Expr] | None:
     for factor in factors:
         if not (isinstance(factor, Bracket) and factor.relation == "=="):
             continue
         for axis in axes:
-            if not _solvable(factor.index, axis):
+            if not solvable(factor.index, axis):
                 continue
             value = solve(factor.index, axis)
             others = [substitute(f, {axis: value}) for f in factors if f is not factor]
             guards = [] if value.surely_within(axis.size) else range_guards(value, axis.size)
             return [a for a in axes if a is not axis], mul(*guards, *others)
     return None
-
-
-def range_guards(index: Index, size: Size) -> list[Expr]:
-    """Indicators of ``0 <= index`` and ``index < size``."""
-    return [bracket("<=", -index), bracket("<=", index - size + 1)]
 
 
 def _merge_inner_sums(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis], Expr] | None:
@@ -664,7 +512,7 @@ def _merge_inner_sums(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis]
 def _spread(axes: list[Axis], factors: list[Expr]) -> Expr | None:
     """Multiply out the one factor that holds a delta on a summed axis."""
     for position, factor in enumerate(factors):
-        if isinstance(factor, Add) and any(_has_delta(t, axes) for t, _ in factor.terms):
+        if isinstance(factor, Add) and any(has_delta(t, axes) for t, _ in factor.terms):
             others = factors[:position] + factors[position + 1 :]
             parts = [mul(Num(c), t, *others) for t, c in factor.terms]
             return add(mul(Num(factor.constant), *others), *parts)
@@ -696,7 +544,7 @@ def _components(axes: list[Axis], body: Expr) -> list[Expr]:
 
 
 def _close(axes: list[Axis], body: Expr) -> Expr:
-    known = _known_sum(axes, body)
+    known = known_sum(axes, body, _factors(body))
     if known is not None:
         return known
     ordered = canonical_order(axes, body)
@@ -704,174 +552,6 @@ def _close(axes: list[Axis], body: Expr) -> Expr:
     mapping = {a: bound_axis(a.size, level, p) for p, a in enumerate(ordered)}
     closed = substitute(body, {a: Index.of(b) for a, b in mapping.items()})
     return Sum(tuple(mapping[a] for a in ordered), closed)
-
-
-def _known_sum(axes: list[Axis], body: Expr) -> Expr | None:
-    """Sums whose value is a fact: softmax, probabilities, one-hot rows, a matrix by its inverse."""
-    if len(axes) == 1:
-        (axis,) = axes
-        if isinstance(body, Bind) and body.kind in ("softmax", "argmax"):
-            alone = [i.axis for i in body.at] == [axis] and axis not in body.body.axes
-            if alone and axis.size == body.bound[0].size:
-                return ONE
-        if isinstance(body, Ref) and body.array.domain in ("prob", "sum1", "onehot") and body.at:
-            alone = all(axis not in i.axes for i in body.at[:-1])
-            if body.at[-1].axis is axis and alone and axis.size == body.array.shape[-1]:
-                return ONE
-        if isinstance(body, Mul) and body.coefficient == 1 and len(body.factors) == 2:
-            return _inverse_times_matrix(axis, [power(b, e) for b, e in body.factors])
-    return None
-
-
-def _inverse_times_matrix(axis: Axis, factors: list[Expr]) -> Expr | None:
-    for first, second in (factors, factors[::-1]):
-        if not (isinstance(first, Bind) and first.kind == "inv" and isinstance(second, Ref)):
-            continue
-        if not isinstance(first.body, Ref) or first.body.array is not second.array:
-            continue
-        rows, columns = first.bound
-        if axis.size != rows.size:
-            continue
-        pattern = first.body.at
-        for summed, other in ((1, 0), (0, 1)):
-            if first.at[summed].axis is not axis or axis in first.at[other].axes:
-                continue
-            matched = (columns, rows) if summed == 0 else (rows, columns)
-            found = _match_matrix(pattern, second.at, matched, axis)
-            if found is not None:
-                return delta(first.at[other], found)
-    return None
-
-
-def _match_matrix(
-    pattern: tuple[Index, ...], at: tuple[Index, ...], bound: tuple[Axis, Axis], axis: Axis
-) -> Index | None:
-    """The free index ``e`` with ``pattern[bound := (axis, e)] == at``, if there is one."""
-    result: Index | None = None
-    for expected, given in zip(pattern, at, strict=True):
-        if expected.axis is bound[0]:
-            if given.axis is not axis:
-                return None
-        elif expected.axis is bound[1]:
-            result = given
-        elif expected != given:
-            return None
-    return result
-
-
-def canonical_order(axes: Sequence[Axis], body: Expr) -> list[Axis]:
-    """Bound axes in an order that depends on the structure alone, not on their names."""
-    axes = list(axes)
-    if len(axes) == 1:
-        return axes
-    colours = {a: stable_hash("size", hash(a.size)) for a in axes}
-    colours = _refine(axes, body, colours)
-    return _break_ties(axes, body, colours, budget=[48])
-
-
-def _refine(axes: list[Axis], body: Expr, colours: dict[Axis, int]) -> dict[Axis, int]:
-    for _ in range(len(axes)):
-        new = {
-            a: stable_hash(colours[a], coloured_hash(body, {**colours, a: -1 - colours[a]}, {}))
-            for a in axes
-        }
-        stable = len(set(new.values())) == len(set(colours.values()))
-        colours = new
-        if stable:
-            break
-    return colours
-
-
-def _break_ties(
-    axes: list[Axis], body: Expr, colours: dict[Axis, int], budget: list[int]
-) -> list[Axis]:
-    by_colour: dict[int, list[Axis]] = {}
-    for a in axes:
-        by_colour.setdefault(colours[a], []).append(a)
-    tied = [group for _, group in sorted(by_colour.items()) if len(group) > 1]
-    if not tied:
-        return sorted(axes, key=lambda a: colours[a])
-    best: tuple[int, list[Axis]] | None = None
-    for chosen in tied[0]:
-        if budget[0] <= 0 and best is not None:
-            break
-        budget[0] -= 1
-        marked = _refine(axes, body, {**colours, chosen: stable_hash("first", colours[chosen])})
-        order = _break_ties(axes, body, marked, budget)
-        rank = coloured_hash(body, {a: p + 1 for p, a in enumerate(order)}, {})
-        if best is None or rank < best[0]:
-            best = (rank, order)
-    assert best is not None
-    return best[1]
-
-
-def coloured_hash(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]) -> int:
-    """A structural hash in which the given axes count by their colour only."""
-    if expr.axes.isdisjoint(colours):
-        return expr.key
-    known = memo.get(expr)
-    if known is not None:
-        return known
-    match expr:
-        case Ref():
-            parts = [_coloured_index(i, colours) for i in expr.at]
-            if expr.array.domain in ("symmetric", "spd"):
-                parts.sort()
-            known = stable_hash("ref", expr.array.key, *parts)
-        case Bracket():
-            known = stable_hash("bracket", expr.relation, _coloured_index(expr.index, colours))
-        case Test():
-            known = stable_hash("test", expr.relation, coloured_hash(expr.value, colours, memo))
-        case Mul():
-            parts = [
-                stable_hash(coloured_hash(b, colours, memo), e.numerator, e.denominator)
-                for b, e in expr.factors
-            ]
-            lead = (expr.coefficient.numerator, expr.coefficient.denominator)
-            known = stable_hash("mul", *lead, *sorted(parts))
-        case Add():
-            parts = [
-                stable_hash(coloured_hash(t, colours, memo), c.numerator, c.denominator)
-                for t, c in expr.terms
-            ]
-            lead = (expr.constant.numerator, expr.constant.denominator)
-            known = stable_hash("add", *lead, *sorted(parts))
-        case Sum():
-            # Inner bound axes take part by their own keys; ties among them are left to chance.
-            known = stable_hash(
-                "sum", _coloured_binder(expr, colours), *sorted(a.key for a in expr.bound)
-            )
-        case Bind():
-            parts = [_coloured_index(i, colours) for i in expr.at]
-            if (
-                expr.kind == "inv"
-                and isinstance(expr.body, Ref)
-                and expr.body.array.domain == "spd"
-            ):
-                parts.sort()
-            known = stable_hash("bind", expr.kind, _coloured_binder(expr, colours), *parts)
-        case _:
-            parts = [coloured_hash(c, colours, memo) for c in expr.children()]
-            known = stable_hash(type(expr).__name__, getattr(expr, "name", ""), *parts)
-    memo[expr] = known
-    return known
-
-
-def _coloured_binder(expr: Sum | Bind, colours: Mapping[Axis, int]) -> int:
-    return coloured_hash(expr.body, colours, {})
-
-
-def _coloured_index(index: Index, colours: Mapping[Axis, int]) -> int:
-    if index.axes.isdisjoint(colours):
-        return index.key
-    parts = []
-    for atom, coefficient in index.terms:
-        if isinstance(atom, Axis):
-            colour = stable_hash("colour", colours[atom]) if atom in colours else atom.key
-        else:
-            colour = stable_hash("floor", _coloured_index(atom.index, colours), hash(atom.divisor))
-        parts.append(stable_hash(colour, hash(coefficient)))
-    return stable_hash("index", hash(index.offset), *sorted(parts))
 
 
 def inline(expr: Expr, definitions: Mapping[Array, Tensor]) -> Expr:

@@ -1,0 +1,102 @@
+"""Conditions on indices: building them, solving them for an axis, and finding them in terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backprove.notation.axes import Axis, Index, Size
+from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num
+
+
+def bracket(relation: str, index: Index) -> Expr:
+    """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
+    limits = index.bounds()
+    if relation == "==":
+        if index.terms and not (index.terms[0][1]).surely_nonnegative():
+            index = -index
+        if index.value is not None and index.value.constant is not None:
+            return ONE if index.value.constant == 0 else ZERO
+        if limits and (_positive(limits[0]) or _positive(-limits[1])):
+            return ZERO
+        return Bracket("==", index)
+    if index.value is not None and index.value.constant is not None:
+        return ONE if index.value.constant <= 0 else ZERO
+    if limits:
+        if _positive(limits[0]):
+            return ZERO
+        if _positive(1 - limits[1]):
+            return ONE
+    return Bracket("<=", index)
+
+
+def _positive(size: Size) -> bool:
+    from_one = size - 1
+    shifted = Index.of(from_one)
+    return shifted.surely_within(from_one + 1) if from_one.terms else True
+
+
+def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -> Expr:
+    """The Kronecker delta of two indices."""
+    return bracket("==", Index.of(first) - Index.of(second))
+
+
+def solve_newest(index: Index) -> tuple[Axis, Index] | None:
+    """The newest axis that ``index == 0`` determines, with its value."""
+    candidates = [
+        a
+        for a, c in index.terms
+        if isinstance(a, Axis) and c.constant in (1, -1) and not _inside_floor(a, index)
+    ]
+    if not candidates:
+        return None
+    axis = max(candidates, key=lambda a: (not a.bound, a.key))
+    return axis, solve(index, axis)
+
+
+def _inside_floor(axis: Axis, index: Index) -> bool:
+    return any(not isinstance(atom, Axis) and axis in atom.axes for atom, _ in index.terms)
+
+
+def solve(index: Index, axis: Axis) -> Index:
+    """The value of ``axis`` for which ``index`` is 0; its coefficient must be 1 or -1."""
+    coefficient = dict(index.terms)[axis]
+    rest = index - Index({axis: coefficient}, Size.of(0))
+    return -rest if coefficient.constant == 1 else rest
+
+
+def must_split(body: Add, axes: Sequence[Axis]) -> bool:
+    if body.constant and len(body.terms) == 0:
+        return True
+    return any(
+        has_delta(t, axes) or (any(a not in t.axes for a in axes) and _is_light(t))
+        for t, _ in body.terms
+    )
+
+
+def _is_light(term: Expr) -> bool:
+    return isinstance(term, (Bracket, Num))
+
+
+def has_delta(term: Expr, axes: Sequence[Axis]) -> bool:
+    parts = [b for b, e in term.factors if e == 1] if isinstance(term, Mul) else [term]
+    for part in parts:
+        if isinstance(part, Bracket) and part.relation == "==":
+            if any(solvable(part.index, a) for a in axes):
+                return True
+        elif isinstance(part, Add) and any(has_delta(t, axes) for t, _ in part.terms):
+            return True
+    return False
+
+
+def solvable(index: Index, axis: Axis) -> bool:
+    coefficient = dict(index.terms).get(axis)
+    return (
+        coefficient is not None
+        and coefficient.constant in (1, -1)
+        and not _inside_floor(axis, index)
+    )
+
+
+def range_guards(index: Index, size: Size) -> list[Expr]:
+    """Indicators of ``0 <= index`` and ``index < size``."""
+    return [bracket("<=", -index), bracket("<=", index - size + 1)]
