@@ -13,6 +13,7 @@ from backprove.notation.axes import Axis, Index
 from backprove.notation.expressions import Expr, Tensor
 from backprove.notation.index_reader import read_index_formula
 from backprove.notation.index_text import index_text
+from backprove.notation.known_values import surely_positive
 
 SYMBOLS = declare(
     {"X": "n d", "W": "k d", "A": "m m", "w": "d", "z": "k", "x": "n", "t": "", "k1": "k k"}
@@ -62,7 +63,7 @@ def terms(draw: st.DrawFn, axes: tuple[Axis, ...], depth: int) -> Expr:
     if kind == "power":
         exponents = [2, -1, 3]
         base = below()
-        return b.power(base, pick(exponents)) if b.surely_positive(base) else b.power(base, 2)
+        return b.power(base, pick(exponents)) if surely_positive(base) else b.power(base, 2)
     if kind == "function":
         return b.fn(pick(["exp", "tanh", "sigmoid", "relu", "sin"]), below())
     if kind == "test":

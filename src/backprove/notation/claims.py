@@ -50,7 +50,7 @@ _STRUCTURE = re.compile(
     re.IGNORECASE,
 )
 _SHAPE_PREFIX = re.compile(r"^\s*shape(?:\s*\(\s*\w+\s*\)|\s+of\s+\w+)?\s*(?:==|=|:|is\s|\s)\s*")
-_SIZE = r"(?:[^\W\d]\w*|\d+)"
+_SIZE = r"(?:[^\W\d²³]\w*|[0-9]+)"
 _SHAPE = re.compile(
     rf"^\s*(?:[(\[]\s*(?:{_SIZE}(?:\s*(?:,|×|\bx\b|\s)\s*{_SIZE})*\s*,?)?\s*[)\]]"
     rf"|{_SIZE}(?:(?:\s*(?:,|×)\s*|\s+x\s+|\s+){_SIZE})+|\d+x{_SIZE}|scalar)\s*$"

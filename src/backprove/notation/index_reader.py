@@ -139,6 +139,7 @@ class _Reader(IndexScope):
         self.stands_for = stands_for
         self.parser = IndexParser(text, {n: len(a.shape) for n, a in symbols.items()})
         self.guards: list[set[str]] = []
+        self.chained = False
         self.places = 0
 
     # --- the formula ------------------------------------------------------------------------
@@ -285,10 +286,19 @@ class _Reader(IndexScope):
         return Node("name", node.span, array.name)
 
     def _extract_children(self, node: Node, low: Lowering, pieces: Pieces) -> Node:
-        self.guards.append(self._guarded_by(node))
-        children = tuple(self._extract(c, low, pieces) for c in node.children)
+        # The factors of a product are guarded together, once for the whole chain.
+        chained, self.chained = self.chained, False
+        guards = set() if chained else self._guarded_by(node)
+        self.guards.append(guards)
+        children = []
+        for position, child in enumerate(node.children):
+            same = node.value == "*" or (node.value == "/" and position == 0)
+            self.chained = node.kind == "binary" and same and child.kind == "binary"
+            self.chained = self.chained and child.value in ("*", "/")
+            children.append(self._extract(child, low, pieces))
+        self.chained = False
         self.guards.pop()
-        return Node(node.kind, node.span, node.value, children, node.parenthesised)
+        return Node(node.kind, node.span, node.value, tuple(children), node.parenthesised)
 
     def _guarded_by(self, node: Node) -> set[str]:
         """Indices that a bracket beside the children of a product (or of ``where``) restricts."""
@@ -309,7 +319,8 @@ class _Reader(IndexScope):
 
     def _check_scalars(self, node: Node) -> None:
         """Refuse a product of arrays without its operator: it can be two different products."""
-        for part in whole_arrays(node):
+        operands = [c for c in node.children if c.kind != "binary" or not self._juxtaposed(c)]
+        for part in (p for operand in operands for p in whole_arrays(operand)):
             array = self.symbols.get(str(part.value))
             if array is not None and array.shape:
                 raise self.error(

@@ -80,6 +80,7 @@ class Piece:
         level: how tightly the outermost operator binds (``SUM`` to ``ATOM``).
         row: True for a vector that is written as a row, such as ``w^\\top``.
         entry: the rank of the array whose single entry this is; 0 otherwise.
+        place: the part of the LaTeX that it comes from, if that is known already.
     """
 
     parts: tuple[tuple[str, Span], ...]
@@ -87,6 +88,7 @@ class Piece:
     level: int = ATOM
     row: bool = False
     entry: int = 0
+    place: Span | None = None
 
     @property
     def text(self) -> str:
@@ -96,6 +98,8 @@ class Piece:
     @property
     def span(self) -> Span:
         """The part of the LaTeX that it comes from."""
+        if self.place is not None:
+            return self.place
         return Span(min(s.start for _, s in self.parts), max(s.end for _, s in self.parts))
 
 
@@ -104,9 +108,13 @@ def joined(
 ) -> Piece:
     """Texts and pieces in a row; texts come from ``span``."""
     parts: list[tuple[str, Span]] = []
+    places = []
     for item in items:
         parts.extend([(item, span)] if isinstance(item, str) else item.parts)
-    return Piece(tuple(parts), rank, level, row)
+        if isinstance(item, str) or item.parts:
+            places.append(span if isinstance(item, str) else item.span)
+    place = Span(min(p.start for p in places), max(p.end for p in places)) if places else span
+    return Piece(tuple(parts), rank, level, row, place=place)
 
 
 def wrapped(piece: Piece, level: int) -> Piece:

@@ -225,14 +225,14 @@ class SymbolReader(ABC):
         first = self.position
         run = ""
         longest = 1
-        for word in self.words[first:]:
+        for count, word in enumerate(self.words[first : first + 64], start=1):
             if not (word.text.isalnum() and word.text.isascii()):
                 break
             if run and word.span.start != self.words[first].span.start + len(run):
                 break
             run += word.text
             if run in self.ranks:
-                longest = len(self.words[first : self.words.index(word) + 1])
+                longest = count
         name = "".join(w.text for w in self.words[first : first + longest])
         self.position = first + longest
         return name

@@ -52,7 +52,7 @@ def parse_shape(shape: ShapeLike, name: str = "") -> tuple[Size, ...]:
 
 
 def _size_of_word(word: str, text: str, span: Span, name: str) -> Size:
-    if word.isdigit():
+    if word.isdecimal():
         if len(word) > 9:
             raise ShapeError(
                 f"the size {word[:12]}... of {name or 'the shape'} is larger than {MAX_SIZE:,}",
