@@ -17,6 +17,9 @@ from backprove.notation.axes import Axis
 from backprove.notation.expressions import ZERO, Array, Expr, Tensor
 from backprove.notation.operations import Program, Value
 
+MAX_INLINED_OPERATIONS = 120
+"""Longer programs keep the names of their intermediate values in the answer."""
+
 
 @dataclass(frozen=True)
 class Contribution:
@@ -149,3 +152,18 @@ def tangent(program: Program, seeds: dict[Array, Array]) -> Tensor:
     if program.output not in tangents:
         return Tensor(tuple(Axis(s) for s in program.output.shape), ZERO)
     return tangents[program.output]
+
+
+def adjoint_of(passes: Backward, program: Program, array: Array) -> Tensor:
+    """The adjoint of an input, zero if the output does not depend on it."""
+    for value in program.values:
+        if value.array is array and value in passes.adjoints:
+            return passes.tensor(value)
+    return Tensor((*passes.output_axes, *(Axis(s) for s in array.shape)), ZERO)
+
+
+def inlined(body: Expr, program: Program) -> tuple[Expr, dict[Array, Tensor]]:
+    """The expression in the inputs alone, or as it is with definitions if the program is long."""
+    if len(program.operations) > MAX_INLINED_OPERATIONS:
+        return body, program.definitions
+    return b.inline(body, program.definitions), {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from backprove.calculus.derivation import Derivation, derive
+from backprove.calculus import Derivation, derive
 from backprove.errors import BackproveError
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size, floor_divide

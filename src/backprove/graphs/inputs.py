@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprove.calculus.derivation import bind_values
+from backprove.calculus.values import bind_values
 from backprove.errors import DomainError, ShapeError, UnknownName
 from backprove.notation.axes import shape_text
 from backprove.notation.expressions import Array

@@ -1,0 +1,71 @@
+"""Values of inputs: binding arrays to symbols and sizes, and finding where a value breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backprove.errors import DomainError, ShapeError
+from backprove.notation.axes import shape_text
+from backprove.notation.expressions import Array
+from backprove.notation.operations import Program
+
+
+def bind_values(
+    program: Program, values: Mapping[str, Any]
+) -> tuple[dict[Array, np.ndarray], dict[str, int]]:
+    """Inputs as arrays, and the sizes that their shapes give to the named sizes.
+
+    Raises:
+        DomainError: a symbol of the expression has no value, or a value is not numeric.
+        ShapeError: a shape does not fit, or two shapes disagree about a named size.
+    """
+    arrays: dict[Array, np.ndarray] = {}
+    sizes: dict[str, int] = {}
+    for name, array in program.symbols.items():
+        if name not in values:
+            if any(v.array is array for v in program.inputs):
+                raise DomainError(f"no value is given for '{name}'", hint=f"Pass {name}=...")
+            continue
+        try:
+            value = np.asarray(values[name], dtype=float)
+        except (TypeError, ValueError):
+            raise DomainError(f"the value of '{name}' is not an array of numbers") from None
+        if value.ndim != len(array.shape):
+            raise ShapeError(
+                f"'{name}' has shape {value.shape}; declared {shape_text(array.shape)}"
+            )
+        for size, extent in zip(array.shape, value.shape, strict=True):
+            _bind_size(name, array, size, extent, value.shape, sizes)
+        arrays[array] = value
+    return arrays, sizes
+
+
+def _bind_size(name, array, size, extent, shape, sizes) -> None:  # type: ignore[no-untyped-def]
+    if len(size.terms) == 1 and size.constant is None:
+        (monomial, coefficient) = size.terms[0]
+        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
+            known = sizes.setdefault(str(size), extent)
+            if known != extent:
+                raise ShapeError(
+                    f"the size {size} is {known} elsewhere and {extent} in '{name}' {shape}"
+                )
+            return
+    if size.constant is not None and size.constant != extent:
+        raise ShapeError(f"'{name}' has shape {shape}; declared {shape_text(array.shape)}")
+
+
+def check_finite(program: Program, arrays: Mapping[Array, np.ndarray]) -> None:
+    for value in program.operations:
+        if np.all(np.isfinite(arrays[value.array])):
+            continue
+        operands = [i.name for i in value.inputs]
+        if any(not np.all(np.isfinite(arrays.get(i.array, np.zeros(())))) for i in value.inputs):
+            continue
+        raise DomainError(
+            f"{value.name} = {value.template.format(*operands)} is not finite at this point",
+            hint=f"The operands {', '.join(operands)} are finite; "
+            f"'{value.operation}' leaves its domain.",
+        )

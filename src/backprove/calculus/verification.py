@@ -1,0 +1,131 @@
+"""The numerical check of a derivative against finite differences, and of its printed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprove.calculus import numeric
+from backprove.calculus.accumulation import adjoint_of
+from backprove.errors import DomainError, NotationError, ShapeError, UnknownName
+from backprove.notation.evaluation import Evaluator, run_program
+from backprove.notation.expressions import Tensor
+from backprove.notation.lowering import lower
+from backprove.notation.matrix_terms import Term
+
+if TYPE_CHECKING:
+    from backprove.calculus.derivation import Derivation
+
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the numerical check of a derivative found.
+
+    Attributes:
+        error: the largest deviation from finite differences, relative to the derivative's scale.
+        points: how many points were compared; 0 if none could be.
+        sizes: the sizes used for named sizes.
+        skipped: entries left out because of a kink.
+        passed: whether all compared entries agree to 1e-6.
+        reason: why nothing was compared, if so.
+    """
+
+    error: float
+    points: int
+    sizes: dict[str, int]
+    skipped: int = 0
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True if at least one point was compared and all agree."""
+        return self.points > 0 and self.error <= TOLERANCE
+
+    def __str__(self) -> str:
+        if not self.points:
+            return f"not verified: {self.reason}"
+        shown = ", ".join(f"{n}={v}" for n, v in self.sizes.items())
+        state = "agrees with" if self.passed else "DIFFERS from"
+        kinks = f"; {self.skipped} entries at kinks left out" if self.skipped else ""
+        at = f" ({shown})" if shown else ""
+        return f"{state} finite differences to {self.error:.1e} at {self.points} points{at}{kinks}"
+
+
+def prints_right(term: Term, derivation: Derivation) -> bool:
+    """Read the printed matrix form back and compare it with the index form at one point."""
+    program = derivation.program
+    try:
+        printed = lower(term.text, program.symbols, sizes=set(numeric.size_names(program.symbols)))
+        (point,) = numeric.points(program, count=1, seed=1)
+        expected = Evaluator(point.values, point.sizes).tensor(derivation.tensor)
+        arrays = run_program(printed, point.inputs, point.sizes)
+        given = numeric.output_value(printed, arrays, point.sizes)
+    except DomainError:
+        return True
+    except (NotationError, ShapeError, UnknownName):
+        return False
+    if given.shape != expected.shape:
+        return False
+    return bool(np.allclose(given, expected, rtol=1e-9, atol=1e-9, equal_nan=True))
+
+
+def verify(derivation: Derivation, count: int, seed: int) -> Verification:
+    program = derivation.program
+    error, skipped, compared = 0.0, 0, 0
+    sizes: dict[str, int] = {}
+    try:
+        sizes = numeric.sample_sizes(program)
+        if numeric.total_entries(derivation.shape, sizes) > 300_000:
+            return Verification(
+                0.0, 0, sizes, reason="the derivative is too large to compare entry by entry"
+            )
+        for point in numeric.points(program, count=count, seed=seed):
+            sizes = point.sizes
+            found = _compare_at(derivation, point)
+            error, skipped, compared = (
+                max(error, found.error),
+                skipped + found.skipped,
+                compared + 1,
+            )
+    except DomainError as reason:
+        return Verification(error, compared, sizes, skipped, reason.message)
+    return Verification(error, compared, sizes, skipped)
+
+
+def _compare_at(derivation: Derivation, point: numeric.Point) -> numeric.Agreement:
+    program, array = derivation.program, derivation.array
+    given = Evaluator(point.values, point.sizes).tensor(derivation.tensor)
+    count = len(derivation.outputs)
+    if derivation.layout == "denominator":
+        given = np.moveaxis(given, range(given.ndim - count, given.ndim), range(count))
+    first: Tensor | None = None
+    if derivation.order == 2:
+        passes = derivation.passes
+        assert passes is not None
+        first = adjoint_of(passes, program, array)
+
+    def function(value: np.ndarray) -> np.ndarray:
+        arrays = run_program(program, {**point.inputs, array: value}, point.sizes)
+        if first is not None:
+            return Evaluator(arrays, point.sizes).tensor(first)
+        return numeric.output_value(program, arrays, point.sizes)
+
+    if derivation.note.startswith("Symmetric"):
+        return _compare_symmetric(given, function, point.inputs[array])
+    return numeric.compare(given, function, point.inputs[array])
+
+
+def _compare_symmetric(given, function, at):  # type: ignore[no-untyped-def]
+    """Entries (i, j) and (j, i) are moved together."""
+    at = (at + at.T) / 2
+    rows, columns = np.indices(at.shape)
+
+    def moved(shift: np.ndarray) -> np.ndarray:
+        both = shift + shift.T - np.where(rows == columns, shift, 0.0)
+        return function(at + both)
+
+    return numeric.compare(given, moved, np.zeros_like(at))
