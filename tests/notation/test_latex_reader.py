@@ -103,6 +103,7 @@ FORMULAS = [
     (r"W^{(1)} w", V["W1"] @ V["w"]),
     (r"\text{loss}\cdot 2", V["loss"] * 2),
     (r"2\pi", 2 * np.pi),
+    (r"{x^2} {s}^{2}", V["x"] ** 2 * V["s"] ** 2),
 ]
 
 
@@ -253,6 +254,7 @@ REFUSED = [
     (r"\sum_{i \ne j} y_i", Unsupported, "i", "condition"),
     (r"\sum y", NotationError, r"\sum", "needs its index"),
     (r"\sin^{-1}(x)", Unsupported, r"\sin", "two ways"),
+    (r"{x + s} t", NotationError, "{x + s}", "braces do not show"),
     (r"x'", Unsupported, "'", "prime"),
     (r"w / u / ?", NotationError, "?", "expected a symbol"),
 ]

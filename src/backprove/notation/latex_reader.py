@@ -270,6 +270,12 @@ class _Reader(SymbolReader):
         self.bars = bars
         span = Span(opened.span.start, self.words[self.position - 1].span.end)
         if opened.text == "{":
+            if inner.level < POWER:
+                raise self.error(
+                    "braces do not show, so that what stands in them can be read in two ways",
+                    span,
+                    "Write parentheses, as in (x + y) z.",
+                )
             return inner
         return joined(span, "(", inner, ")", rank=inner.rank, row=inner.row)
 
