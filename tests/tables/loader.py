@@ -85,14 +85,14 @@ class Case:
 
 
 def draw(rng: np.random.Generator, shape: tuple[int, ...], domain: str) -> np.ndarray:
-    """An array in a domain (``unit``: of length 1 along the last axis)."""
+    """An array in a domain (``unit``: between 0 and 1)."""
     x = rng.normal(size=shape)
     if domain == "real":
         return x
     if domain == "positive":
         return rng.uniform(0.5, 2.0, size=shape)
     if domain == "unit":
-        return x / np.sqrt(np.sum(x**2, axis=-1, keepdims=True))
+        return rng.uniform(0.05, 0.95, size=shape)
     if domain == "nonsingular":
         left, _, right = np.linalg.svd(x)
         return left * np.linspace(0.6, 1.8, shape[0]) @ right
