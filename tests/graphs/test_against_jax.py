@@ -8,6 +8,7 @@ import pytest
 
 from backprove.graphs import Run, graph
 from backprove.graphs.passes import TensorPass
+from backprove.graphs.tape import Group
 from graphs.random_graphs import (
     SCALAR_INPUTS,
     TENSOR_SHAPES,
@@ -41,6 +42,27 @@ def test_scalar_graphs_equal_jax_on_every_node(seed: int) -> None:
         assert_close(run.upstream_of(name), expected)
 
 
+def wide_text(seed: int, width: int = 30) -> str:
+    """Many operations of one kind at one depth, which use few nodes over and over."""
+    rng = np.random.default_rng(seed)
+    terms = [
+        f"{rng.choice(list('xyz'))}*tanh({rng.normal():.3f}*{rng.choice(list('xyz'))} - h)*u"
+        for _ in range(width)
+    ]
+    return " + ".join(terms).replace("h", "sin(x*y)").replace("tansin(x*y)", "tanh")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wide_graphs_equal_jax_on_every_node(seed: int) -> None:
+    g = graph(wide_text(seed))
+    assert g.tape is not None
+    assert any(isinstance(step, Group) for step in g.tape.steps)
+    run = g.run(SCALAR_INPUTS)
+    assert_close(run.values["f"], node_by_node(g, SCALAR_INPUTS, {}))
+    for name, expected in gradients_by_jax(g, SCALAR_INPUTS, 1.0).items():
+        assert_close(run.upstream_of(name), expected)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_tensor_graphs_equal_jax_on_every_node(seed: int) -> None:
     g = graph(tensor_text(seed), TENSOR_SHAPES)
@@ -61,9 +83,9 @@ def test_vjps_of_arrays_equal_jax_on_every_node(seed: int) -> None:
         assert_close(run.upstream_of(name), expected)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_the_tape_and_the_array_passes_give_the_same_numbers(seed: int) -> None:
-    g = graph(scalar_text(seed))
+@pytest.mark.parametrize("text", [*map(scalar_text, range(8)), wide_text(0, 12), wide_text(1, 12)])
+def test_the_tape_and_the_array_passes_give_the_same_numbers(text: str) -> None:
+    g = graph(text)
     run = g.run({n: SCALAR_INPUTS[n] for n in g.inputs})
     arrays = {v.array: np.asarray(SCALAR_INPUTS[v.name]) for v in g.program.inputs}
     other = TensorPass(g.program, g.form, g.consumers, arrays, {}, np.ones(()), run.active)

@@ -18,6 +18,7 @@ from backprove.errors import (
 from backprove.graphs import NOT_COMPUTED, Upstream, graph
 from backprove.notation import Program, declare
 from backprove.notation import building as b
+from backprove.notation.axes import Size
 from backprove.notation.operations import Builder
 
 
@@ -155,6 +156,9 @@ def test_paths_are_counted_exactly_beyond_what_can_be_listed() -> None:
     assert sum(p.value for p in every) == pytest.approx(run.gradients["x"], rel=1e-12)
 
 
+N = Size.named("n")
+
+
 def doubling(layers: int) -> Program:
     """A program in which each layer adds two functions of the layer before."""
     builder, symbols = Builder(), declare({"x": ""})
@@ -202,7 +206,14 @@ def test_the_longest_chain_grows_with_the_layers_and_not_with_the_batch() -> Non
         ("x", None, {"x": 1 + 2j}, DomainError, "not an array of numbers"),
         ("x + 1", None, {"x": [1, 2]}, ShapeError, "declared scalar"),
         ("X @ w", {"X": "n d", "w": "d"}, {"X": [[1, 2]], "w": [1]}, ShapeError, "size d"),
-        ("w[:n]", {"w": "n+m"}, {"w": [1]}, BackproveError, ""),
+        ("sum(w)", {"w": [N + Size.named("m")]}, {"w": [1]}, ShapeError, "follows from no input"),
+        (
+            "sum(x) + sum(y)",
+            {"x": [N], "y": [N + 1]},
+            {"x": [1], "y": [1]},
+            ShapeError,
+            "(2,) here",
+        ),
         ("sum(X)", {"X": "2 3"}, {"X": [[1, 2], [3, 4]]}, ShapeError, "declared 2×3"),
     ],
 )
@@ -272,6 +283,15 @@ def test_lookups_of_unknown_names_say_what_there_is() -> None:
         graph("2*x").run(x=1.0, wrt=["2"])
     with pytest.raises(ShapeError, match="upstream"):
         graph("x").run(x=1.0, upstream=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("copies", [1, 20])
+def test_a_derivative_is_not_touched_by_an_infinite_slope_elsewhere(copies: int) -> None:
+    text = "y*x + " + " + ".join(f"sqrt(x*{k})" for k in range(1, copies + 1))
+    run = graph(text).run(x=0.0, y=3.0)
+    assert run.gradients["x"] == np.inf
+    assert run.derivative("h1", "x") == 3.0
+    assert run.derivative("h1", "y") == 0.0
 
 
 def test_a_symbol_may_have_the_name_of_an_argument() -> None:
