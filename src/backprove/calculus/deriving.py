@@ -12,8 +12,8 @@ from backprove.errors import NotationError, UnknownName
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
 from backprove.notation.expressions import Array, Tensor
-from backprove.notation.lowering import lower
 from backprove.notation.operations import Program
+from backprove.notation.reading import read_expression
 from backprove.notation.shapes import ShapeLike, declare
 
 LAYOUTS = ("numerator", "denominator")
@@ -128,7 +128,7 @@ def _without_facts(symbols: dict[str, Array], wrt: str) -> dict[str, Array]:
 
 def _program(f: Any, symbols: dict[str, Array]) -> tuple[Program, str]:
     if isinstance(f, str):
-        return lower(f, symbols), f
+        return read_expression(f, symbols), f
     if isinstance(f, Program):
         return f, f.text
     if callable(f):

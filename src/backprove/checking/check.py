@@ -35,6 +35,7 @@ from backprove.notation.expressions import Array, Ref, Tensor
 from backprove.notation.index_reader import read_index_formula
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Program
+from backprove.notation.reading import through_latex
 from backprove.notation.shapes import ShapeLike, declare
 
 
@@ -81,6 +82,15 @@ def check(
         domain = dict.fromkeys(shapes, domain)
     question = Question(f, wrt, shapes, order, layout, domain, structured)
     read = classify_claim(claim, question.symbols)
+    if read.kind == "latex":
+        verdict = through_latex(claim, question.symbols, lambda plain: _judge(question, plain))
+        verdict.claim = claim
+        return verdict
+    return _judge(question, claim)
+
+
+def _judge(question: Question, claim: str) -> Verdict:
+    read = classify_claim(claim, question.symbols)
     if read.kind in ("path", "value"):
         raise NotationError(
             "a path or a value is a claim about a graph at given inputs",
@@ -93,7 +103,7 @@ def check(
     if read.kind == "structure":
         return _judge_structure(question, claim, read)
     if read.kind == "equality":
-        return check_equality(claim, shapes, domain=domain)
+        return check_equality(claim, question.shapes, domain=question.domain)
     if read.kind == "vjp":
         return _judge_vjp(question, claim, read)
     return _judge_formula(question, claim, read)

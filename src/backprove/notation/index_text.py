@@ -221,7 +221,7 @@ class IndexPrinter:
             whole, free = _whole(body, fresh)
             if whole is not None and not free:
                 return f"{expr.kind}({whole.text})" + (f"[{','.join(at)}]" if at else "")
-            if whole is not None and len(fresh) == 1 and len(expr.at) <= 1:
+            if whole is not None and len(fresh) == 1 and expr.kind != "argmax":
                 options = "" if expr.at else f", axis={len(free)}"
                 listed = ",".join([*(self.name(a) for a in free), *at])
                 return f"{expr.kind}({whole.text}{options})[{listed}]"
