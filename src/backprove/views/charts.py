@@ -17,8 +17,9 @@ from backprove.views.text_layout import clean
 # colour is a CSS variable, so that a page can lighten it in the dark.
 _COLOURS = ["#0072b2", "#c44e00", "#00805e", "#a8467f", "#5f5f5f", "#8a6d00", "#3b93c9", "#000000"]
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2], [1, 3], [10, 2, 2, 2]]
-_INK, _FAINT = "#333333", "#d9d9d9"
-_SINGLE_WIDTH, _PANEL_WIDTH = 520, 270
+_INK, _FAINT, _PAPER = "#333333", "#d9d9d9", "#fefefe"
+_MARKS = ("open", "closed", "asymptote")
+_SINGLE_WIDTH, _PANEL_WIDTH, _WIDEST = 520, 300, 740
 
 
 def chart_svg(chart: Chart) -> str:
@@ -56,33 +57,104 @@ def _points(chart: Chart) -> list[dict[str, Any]]:
             for bound in ("low", "high"):
                 if bound in point and math.isfinite(number(point[bound])):
                     row[bound] = number(point[bound])
+            row["segment"] = str(point.get("segment", ""))
+            if point.get("mark") in _MARKS:
+                row["mark"] = point["mark"]
             found.append(row)
     return found
 
 
 def _specification(chart: Chart, points: list[dict[str, Any]]) -> dict[str, Any]:
     panels = list(dict.fromkeys(point["panel"] for point in points))
-    series = list(dict.fromkeys(point["series"] for point in points))
-    width = _PANEL_WIDTH if len(panels) > 1 else _SINGLE_WIDTH
-    layers = _layers(chart, points, series)
+    columns = max(1, min(chart.columns, len(panels)))
+    width = _SINGLE_WIDTH if len(panels) == 1 else min(_PANEL_WIDTH, _WIDEST // columns - 45)
     body: dict[str, Any] = {
         "width": width,
-        "height": round(width * 0.56),
-        "layer": layers,
+        "height": round(width * (0.56 if columns < 3 else 0.75)),
+        "layer": _layers(chart, points, _Styles(chart, points)),
     }
     whole: dict[str, Any] = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": points},
         "config": _config(),
     }
-    if len(panels) > 1:
-        facet = {"field": "panel", "type": "nominal", "sort": panels, "title": None}
-        whole |= {"facet": facet, "columns": 2, "spec": body}
-        return whole
-    return whole | body
+    if len(panels) == 1:
+        return whole | body
+    facet = {"field": "panel", "type": "nominal", "sort": panels, "title": None}
+    if chart.free_y:
+        whole["resolve"] = {"scale": {"y": "independent"}}
+    return whole | {"facet": facet, "columns": columns, "spec": body}
 
 
-def _layers(chart: Chart, points: list[dict[str, Any]], series: list[str]) -> list[dict[str, Any]]:
+class _Styles:
+    """Colour, dash and legend of each curve."""
+
+    def __init__(self, chart: Chart, points: list[dict[str, Any]]) -> None:
+        lines = [point for point in points if point.get("mark") == "asymptote"]
+        curves_ = [point for point in points if point.get("mark") != "asymptote"]
+        main = list(dict.fromkeys(point["series"] for point in curves_))
+        extra = [name for name in dict.fromkeys(p["series"] for p in lines) if name not in main]
+        # Where panels hold one curve each, dashes would tell nothing apart and would be taken
+        # for the dashes of auxiliary lines.
+        shared: dict[str, set[str]] = {}
+        for point in curves_:
+            shared.setdefault(point["panel"], set()).add(point["series"])
+        alone = all(len(names) == 1 for names in shared.values())
+        domain = [*main, *extra]
+        colours = [_COLOURS[at % 8] for at in range(len(main))] + [_INK] * len(extra)
+        dashes = [_DASHES[0 if alone else at % 8] for at in range(len(main))]
+        dashes += [[4, 3]] * len(extra)
+        legend: dict[str, Any] = {"title": None, "orient": "bottom"}
+        if chart.kind == "line":
+            legend |= {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.4}
+            legend |= {"symbolOpacity": 1}  # else it takes the faintness of the bands
+        self.legend = legend if len(domain) > 1 else None
+        self.series = domain
+        self.colour = self._encoding(domain, colours)
+        self.dash = self._encoding(domain, dashes)
+
+    def _encoding(self, domain: list[str], values: list[Any]) -> dict[str, Any]:
+        scale = {"domain": domain, "range": values}
+        return {"field": "series", "type": "nominal", "scale": scale, "legend": self.legend}
+
+
+def _layers(chart: Chart, points: list[dict[str, Any]], styles: _Styles) -> list[dict[str, Any]]:
+    axes = _axes(chart, points)
+    layers: list[dict[str, Any]] = []
+    if any("low" in point and "high" in point for point in points):
+        layers.append(_band(chart.kind, axes, styles.colour))
+    if chart.kind == "bar":
+        beside = {"xOffset": {"field": "series", "sort": styles.series}}
+        bars = {**axes, "color": styles.colour, **beside}
+        for layer in layers:
+            layer["encoding"] |= {**beside, "color": {"value": _INK}}
+        return [{"mark": {"type": "bar"}, "encoding": bars}, *layers]
+    if chart.kind == "point":
+        shape = {"field": "series", "type": "nominal", "sort": styles.series}
+        marked = {**axes, "color": styles.colour, "shape": {**shape, "legend": styles.legend}}
+        return [*layers, {"mark": {"type": "point", "size": 44}, "encoding": marked}]
+    line = {**axes, "color": styles.colour, "strokeDash": styles.dash}
+    joined = {**line, "detail": {"field": "segment", "type": "nominal"}}
+    layers.append(_marked("", {"type": "line", "strokeWidth": 2.2}, joined))
+    if any("mark" in point for point in points):
+        layers.append(_marked("asymptote", {"type": "line", "strokeWidth": 1.2}, joined))
+        circle = {**axes, "color": styles.colour}
+        ring = {"type": "point", "size": 44, "opacity": 1, "strokeWidth": 1.6}
+        layers.append(_marked("open", {**ring, "fill": _PAPER}, circle))
+        layers.append(_marked("closed", {**ring, "filled": True}, circle))
+    elif len(points) <= 30 * len(styles.series):
+        dots = {**axes, "color": styles.colour}
+        layers.append({"mark": {"type": "circle", "size": 26, "opacity": 1}, "encoding": dots})
+    return layers
+
+
+def _marked(kind: str, mark: dict[str, Any], encoding: dict[str, Any]) -> dict[str, Any]:
+    """A layer of the points with one mark; an empty name stands for those without."""
+    chosen = f"datum.mark === '{kind}'" if kind else "!datum.mark"
+    return {"transform": [{"filter": chosen}], "mark": mark, "encoding": encoding}
+
+
+def _axes(chart: Chart, points: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     continuous = all(isinstance(point["x"], float) for point in points) and chart.kind != "bar"
     x: dict[str, Any] = {"field": "x", "title": clean(chart.x)}
     if continuous:
@@ -91,46 +163,18 @@ def _layers(chart: Chart, points: list[dict[str, Any]], series: list[str]) -> li
             x["axis"] = {"tickMinStep": 1}
     else:
         x |= {"type": "ordinal", "sort": None, "axis": {"labelAngle": 0}}
-    y: dict[str, Any] = {
-        "field": "y",
-        "type": "quantitative",
-        "title": clean(chart.y),
-        "scale": {"zero": chart.kind == "bar"},
-    }
-    legend: dict[str, Any] = {"title": None, "orient": "bottom"}
-    if chart.kind == "line":
-        legend |= {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.4}
-        legend |= {"symbolOpacity": 1}  # else it takes the faintness of the bands
-    shown = None if len(series) < 2 else legend
-    scale = {"domain": series, "range": [_COLOURS[at % 8] for at in range(len(series))]}
-    colour = {"field": "series", "type": "nominal", "scale": scale, "legend": shown}
-    dashes = {"domain": series, "range": [_DASHES[at % 8] for at in range(len(series))]}
-    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": shown}
-    layers: list[dict[str, Any]] = []
-    if any("low" in point and "high" in point for point in points):
-        layers.append(_band(chart.kind, x, y, colour))
-    if chart.kind == "bar":
-        bars = {"x": x, "y": y, "color": colour, "xOffset": {"field": "series", "sort": series}}
-        return [{"mark": {"type": "bar"}, "encoding": bars}, *layers]
-    if chart.kind == "point":
-        shape = {"field": "series", "type": "nominal", "sort": series, "legend": shown}
-        marked = {"x": x, "y": y, "color": colour, "shape": shape}
-        return [*layers, {"mark": {"type": "point", "size": 44}, "encoding": marked}]
-    line = {"x": x, "y": y, "color": colour, "strokeDash": dash}
-    layers.append({"mark": {"type": "line", "strokeWidth": 2.2}, "encoding": line})
-    if len(points) <= 30 * len(series):
-        dots = {"x": x, "y": y, "color": colour}
-        layers.append({"mark": {"type": "circle", "size": 26, "opacity": 1}, "encoding": dots})
-    return layers
+    y = {"field": "y", "type": "quantitative", "title": clean(chart.y)}
+    return {"x": x, "y": {**y, "scale": {"zero": chart.kind == "bar"}}}
 
 
 def _band(
-    kind: str, x: Mapping[str, Any], y: Mapping[str, Any], colour: Mapping[str, Any]
+    kind: str, axes: Mapping[str, dict[str, Any]], colour: Mapping[str, Any]
 ) -> dict[str, Any]:
-    bounds = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
+    low = {**axes["y"], "field": "low"}
+    bounds = {"x": axes["x"], "y": low, "y2": {"field": "high"}, "color": colour}
     if kind == "line":
         return {"mark": {"type": "area", "opacity": 0.16}, "encoding": bounds}
-    return {"mark": {"type": "rule", "strokeWidth": 1.4}, "encoding": bounds}
+    return {"mark": {"type": "rule", "strokeWidth": 1.6}, "encoding": bounds}
 
 
 def _config() -> dict[str, Any]:
@@ -176,7 +220,7 @@ def _labelled(svg: str, chart: Chart) -> str:
 def _themed(svg: str) -> str:
     """Colours as CSS variables, so that a page can change them in the dark."""
     names = {colour: f"--bp-series-{at}" for at, colour in enumerate(_COLOURS, start=1)}
-    names |= {_INK: "--bp-ink", _FAINT: "--bp-grid"}
+    names |= {_INK: "--bp-ink", _FAINT: "--bp-grid", _PAPER: "--bp-paper"}
     pattern = re.compile("|".join(re.escape(colour) for colour in names))
     return re.sub(
         r'((?:fill|stroke)=")([^"]*)(")',

@@ -64,9 +64,9 @@ def place(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
     """Lay out a directed graph from left to right.
 
     Args:
-        boxes: the nodes, in the order in which they were written; where the order within a
-            layer is free, they keep it from top to bottom.
-        arrows: the edges; both ends must be among the boxes.
+        boxes: the nodes.
+        arrows: the edges, operands of one node in their written order, which they keep from top
+            to bottom where they can; both ends must be among the boxes.
 
     Returns:
         Coordinates in pixels, with (0, 0) at the top left.
@@ -77,6 +77,7 @@ def place(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
     """
     if not boxes:
         return Placed({}, {}, [], 0.0, 0.0)
+    boxes = _as_written(boxes, arrows)
     labelled = any(arrow.label_width for arrow in arrows)
     layout = graphlay.layout(
         _graph(boxes, arrows, labelled),
@@ -104,7 +105,30 @@ def place(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
         columns.route([(p["x"], p["y"]) for p in edge["points"]], arrow, centres, sizes)
         for edge, arrow in zip(layout.edges, arrows, strict=True)
     ]
+    routes = _off_corners(routes, arrows, centres, sizes)
     return _moved_to_origin(centres, sizes, routes, _reads_better_upside_down(boxes, centres))
+
+
+def _as_written(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> list[Box]:
+    """The nodes in the order in which an expression names them: operands first, left to right."""
+    operands: dict[str, list[str]] = {}
+    for arrow in arrows:
+        operands.setdefault(arrow.target, []).append(arrow.source)
+    used = {arrow.source for arrow in arrows}
+    by_key = {box.key: box for box in boxes}
+    roots = [key for key in by_key if key not in used] + list(by_key)
+    written: list[Box] = []
+    seen: set[str] = set()
+    stack = [(key, False) for key in reversed(roots)]  # no recursion: chains can be long
+    while stack:
+        key, done = stack.pop()
+        if done:
+            written.append(by_key[key])
+        elif key not in seen:
+            seen.add(key)
+            stack.append((key, True))
+            stack.extend((each, False) for each in reversed(operands.get(key, [])))
+    return written
 
 
 class _Columns:
@@ -144,11 +168,6 @@ class _Columns:
         moved = [(self._moved(x), y) for x, y in points]
         if arrow.source == arrow.target:
             return moved
-        if len(moved) > 2:  # keep the arrow head off the corner of its node
-            _, middle = centres[arrow.target]
-            reach = max(0.0, sizes[arrow.target][1] / 2 - 14)
-            y = min(max(points[-1][1], middle - reach), middle + reach)
-            moved[-2:] = [(moved[-2][0], y), (moved[-1][0], y)]
         moved[0] = (self._end(arrow.source, 1, centres, sizes), moved[0][1])
         moved[-1] = (self._end(arrow.target, -1, centres, sizes), moved[-1][1])
         return moved
@@ -176,11 +195,33 @@ def _graph(boxes: Sequence[Box], arrows: Sequence[Arrow], labelled: bool) -> gra
     pitch = _LABEL_HEIGHT if labelled else 18.0
     graph = graphlay.Graph()
     for box in boxes:
-        ports = max(leaving.get(box.key, 0) * pitch, entering.get(box.key, 0) * 18.0)
+        ports = max(leaving.get(box.key, 0) * pitch, entering.get(box.key, 0) * 18.0 + 8.0)
         graph.node(box.key, width=box.width, height=max(box.height, ports))
     for arrow in arrows:
         graph.edge(arrow.source, arrow.target)
     return graph
+
+
+def _off_corners(
+    routes: list[list[Point]],
+    arrows: Sequence[Arrow],
+    centres: dict[str, Point],
+    sizes: dict[str, Point],
+) -> list[list[Point]]:
+    """Draw the ends of bent arrows together, so that no arrow head hangs on a rounded corner."""
+    widest: dict[str, float] = {}
+    for route, arrow in zip(routes, arrows, strict=True):
+        offset = abs(route[-1][1] - centres[arrow.target][1])
+        widest[arrow.target] = max(widest.get(arrow.target, 0.0), offset)
+    found: list[list[Point]] = []
+    for route, arrow in zip(routes, arrows, strict=True):
+        reach = max(0.0, sizes[arrow.target][1] / 2 - 11)
+        if len(route) > 3 and widest[arrow.target] > reach and arrow.source != arrow.target:
+            middle = centres[arrow.target][1]
+            y = middle + (route[-1][1] - middle) * reach / widest[arrow.target]
+            route = [*route[:-2], (route[-2][0], y), (route[-1][0], y)]
+        found.append(route)
+    return found
 
 
 def _reads_better_upside_down(boxes: Sequence[Box], centres: dict[str, Point]) -> bool:

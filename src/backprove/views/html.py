@@ -22,6 +22,7 @@ from backprove.results import (
     Text,
     VerdictKind,
 )
+from backprove.views.arrange import arranged
 from backprove.views.charts import chart_svg
 from backprove.views.inline import pieces
 from backprove.views.mathml import mathml
@@ -55,7 +56,7 @@ def fragment(blocks: Sequence[Block]) -> str:
     >>> fragment([Text("a < b")])
     '<div class="bp"><p>a &lt; b</p></div>'
     """
-    return '<div class="bp">' + "".join(_html(block) for block in blocks) + "</div>"
+    return '<div class="bp">' + _joined(blocks) + "</div>"
 
 
 def notebook(blocks: Sequence[Block]) -> str:
@@ -115,6 +116,10 @@ def prose(text: str) -> str:
 
 def _safe(text: str) -> str:
     return escape(clean(text, keep_lines=True))
+
+
+def _joined(blocks: Sequence[Block]) -> str:
+    return "".join(_html(block) for block in arranged(blocks))
 
 
 @singledispatch
@@ -229,10 +234,8 @@ def _cell(row: Sequence[Value], at: int) -> str:
 def _(block: Judgement) -> str:
     name = block.kind.replace("_", "-")
     level = f" {_level_chip(block.level)}" if block.level else ""
-    return (
-        f'<div class="bp-judgement bp-{name}"><p>{badge(block.kind)}{level}</p>'
-        f'<p class="bp-message">{prose(block.message)}</p></div>'
-    )
+    message = f' <span class="bp-message">{prose(block.message)}</span>' if block.message else ""
+    return f'<p class="bp-judgement bp-{name}">{badge(block.kind)}{message}{level}</p>'
 
 
 def _level_chip(level: str) -> str:
@@ -250,8 +253,10 @@ def _(block: Evidence) -> str:
 
 @_html.register
 def _(block: Details) -> str:
-    inner = "".join(_html(each) for each in block.blocks)
-    return f"<details><summary>{prose(block.summary)}</summary><div>{inner}</div></details>"
+    return (
+        f"<details><summary>{prose(block.summary)}</summary>"
+        f"<div>{_joined(block.blocks)}</div></details>"
+    )
 
 
 @_html.register

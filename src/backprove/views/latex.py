@@ -24,6 +24,7 @@ from backprove.results import (
     Table,
     Text,
 )
+from backprove.views.arrange import arranged
 from backprove.views.inline import pieces
 from backprove.views.numerals import Value, format_value, is_number
 from backprove.views.text_figures import curves, in_order, number
@@ -68,7 +69,7 @@ def render(blocks: Sequence[Block]) -> str:
     <BLANKLINE>
     50\% of \texttt{a\_b}, $x^2$
     """
-    return "\n\n".join(text for block in blocks if (text := _latex(block)))
+    return "\n\n".join(text for block in arranged(blocks) if (text := _latex(block)))
 
 
 def escape(text: str) -> str:
@@ -174,7 +175,8 @@ def _verbatim(text: str) -> str:
 def _(block: Judgement) -> str:
     level = f" ({LEVELS[block.level].word})" if block.level else ""
     word = VERDICTS[block.kind].word
-    return rf"\noindent\textbf{{{_MARKS[block.kind]} {word}}}{level}: {_prose(block.message)}"
+    message = f": {_prose(block.message)}" if block.message else ""
+    return rf"\noindent\textbf{{{_MARKS[block.kind]} {word}}}{level}{message}"
 
 
 @_latex.register

@@ -20,6 +20,7 @@ from backprove.results import (
     Table,
     Text,
 )
+from backprove.views.arrange import arranged
 from backprove.views.inline import pieces
 from backprove.views.numerals import Value, format_value, is_number
 from backprove.views.text_figures import chart_lines, drawing_lines
@@ -46,7 +47,7 @@ def render(blocks: Sequence[Block]) -> str:
     <BLANKLINE>
     **✔ right** (proved): for all n
     """
-    return "\n\n".join(text for block in blocks if (text := _markdown(block)))
+    return "\n\n".join(text for block in arranged(blocks) if (text := _markdown(block)))
 
 
 @singledispatch
@@ -134,7 +135,8 @@ def _(block: Code) -> str:
 def _(block: Judgement) -> str:
     wording = VERDICTS[block.kind]
     level = f" ({LEVELS[block.level].word})" if block.level else ""
-    return f"**{_escaped(wording.mark)} {wording.word}**{level}: {_prose(block.message)}"
+    message = f": {_prose(block.message)}" if block.message else ""
+    return f"**{_escaped(wording.mark)} {wording.word}**{level}{message}"
 
 
 @_markdown.register

@@ -18,6 +18,7 @@ from backprove.results import (
     Table,
     Text,
 )
+from backprove.views.arrange import arranged
 from backprove.views.plain_math import plain_math, plain_prose
 from backprove.views.text_figures import chart_lines, drawing_lines
 from backprove.views.text_layout import WIDTH, clean, indented, wrapped
@@ -49,7 +50,7 @@ def render(blocks: Sequence[Block]) -> str:
 def _joined(blocks: Sequence[Block], width: int) -> list[str]:
     """Lines of all blocks, with one empty line between two blocks."""
     lines: list[str] = []
-    for block in blocks:
+    for block in arranged(blocks):
         new = [line.rstrip() for line in _lines(block, width)]
         if lines and new:
             lines.append("")
@@ -112,8 +113,8 @@ def _code_lines(code: str, margin: str) -> list[str]:
 @_lines.register
 def _(block: Judgement, width: int) -> list[str]:
     wording = VERDICTS[block.kind]
-    message = f"{wording.mark} {wording.word}: {plain_prose(block.message)}"
-    lines = wrapped(message, width, hang=2)
+    message = f": {plain_prose(block.message)}" if block.message else ""
+    lines = wrapped(f"{wording.mark} {wording.word}{message}", width, hang=2)
     return lines + ([f"  evidence: {LEVELS[block.level].word}"] if block.level else [])
 
 

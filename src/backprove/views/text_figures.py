@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backprove.results import Chart, Drawing, Edge, Node
+from backprove.views.numerals import format_number
 from backprove.views.plain_math import plain_prose
 from backprove.views.text_layout import indented, wrapped
 from backprove.views.text_tables import table_lines
@@ -72,9 +73,13 @@ def chart_lines(chart: Chart, width: int) -> list[str]:
     lines = wrapped(plain_prose(f"{chart.title} ({chart.y} over {chart.x})"), width)
     panels: dict[str, list[list[str | float]]] = {}
     banded = any("low" in point for point in chart.data)
-    for (panel, series), points in curves(chart).items():
+    for (panel, series), every in curves(chart).items():
+        points = [point for point in every if "mark" not in point]
+        if not points:  # an asymptote is a line to see, not a curve with values
+            continue
         panels.setdefault(panel, []).append(_curve_row(series, points, banded))
-    columns = ["curve", "", "first", "last", "lowest", "highest", *["band at the end"] * banded]
+    columns = ["curve", "", "first", "last"]
+    columns += ["band at the end"] if banded else ["lowest", "highest"]
     for panel, rows in panels.items():
         lines += ["", *wrapped(f"{panel}:", width)] if panel else []
         lines += table_lines(columns, rows, width)
@@ -83,12 +88,11 @@ def chart_lines(chart: Chart, width: int) -> list[str]:
 
 def _curve_row(series: str, points: list[Mapping[str, Any]], banded: bool) -> list[str | float]:
     ys = [number(point.get("y")) for point in points]
+    row: list[str | float] = [series, sparkline(ys, _SPARK_WIDTH), ys[0], ys[-1]]
+    if banded:
+        return [*row, _band(points[-1])]
     finite = [y for y in ys if math.isfinite(y)]
-    numbers = (ys[0], ys[-1], min(finite, default=math.nan), max(finite, default=math.nan))
-    # Four digits are what a table of this width holds; the data themselves are in the result.
-    row: list[str | float] = [series, sparkline(ys, _SPARK_WIDTH)]
-    row += [float(f"{each:.4g}") for each in numbers]
-    return [*row, _band(points[-1])] if banded else row
+    return [*row, min(finite, default=math.nan), max(finite, default=math.nan)]
 
 
 def curves(chart: Chart) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
@@ -114,7 +118,7 @@ def number(value: object) -> float:
 def _band(point: Mapping[str, Any]) -> str:
     if "low" not in point or "high" not in point:
         return ""
-    return f"{number(point['low']):.4g} to {number(point['high']):.4g}"
+    return f"{format_number(number(point['low']))} to {format_number(number(point['high']))}"
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
