@@ -142,6 +142,47 @@ def test_softmax_keeps_its_outcome_and_products_keep_their_operands() -> None:
     assert run.cached.never_needed == ("h3", "h6", "h7")
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("exp(x)", {"f"}),
+        ("sqrt(x)", {"f"}),
+        ("sigmoid(x)", {"f"}),
+        ("tanh(x)", {"f"}),
+        ("x**2", {"x"}),
+        ("sin(x)", {"x"}),
+        ("relu(x)", {"x"}),
+        ("x + y", set()),
+        ("x*y", {"x", "y"}),
+        ("x/y", {"x", "y"}),
+        ("3*x", set()),
+    ],
+)
+def test_each_operation_keeps_what_its_derivative_needs(text: str, kept: set[str]) -> None:
+    run = graph(text).run(dict.fromkeys(graph(text).inputs, 0.5))
+    assert {k.name for k in run.cached} == kept
+
+
+def test_a_batch_normalised_network_is_kept_in_full() -> None:
+    shapes = {"X": "n d", "W": "k d", "g": "k", "b": "k", "V": "c k", "Y": "n c"}
+    h = "(X @ W.T)"
+    hidden = f"relu(({h} - mean({h}, axis=0)) / sqrt(var({h}, axis=0) + 1e-5) * g + b)"
+    g = graph(f"-mean(sum(Y * log_softmax({hidden} @ V.T, axis=1), axis=1))", shapes)
+    assert g.shared == ["h2"]
+    sizes = {"n": 64, "d": 5, "k": 8, "c": 3}
+    rng = np.random.default_rng(3)
+    values = {n: rng.normal(size=[sizes[s] for s in v.split()]) for n, v in shapes.items()}
+    run = g.run(values)
+    for node in g.nodes:
+        assert np.shape(run.values[node.name]) == tuple(s.at(sizes) for s in node.shape)
+        if node.role != "constant":
+            assert np.shape(run.upstream_of(node.name)) == np.shape(run.values[node.name])
+    assert run.paths("W").count == 3
+    assert "3 paths: 3 through h1" in " ".join(run.text().split())
+    assert json.dumps(run.to_dict(), allow_nan=False)
+    assert run.html()
+
+
 def test_paths_are_counted_exactly_beyond_what_can_be_listed() -> None:
     text = "x"
     for _ in range(10):

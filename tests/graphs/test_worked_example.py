@@ -116,6 +116,26 @@ def test_a_right_value_on_a_wrong_path_is_told_from_the_right_path(run: Run) -> 
     assert run.upstream_of("h2") * run.local["h3", "z"].value == pytest.approx(2 * E3)
 
 
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        ("df/dh2 = 1", "wrong"),
+        ("df/dh3 = 1", "right"),
+        ("df/dh2 = 2", "right"),
+        ("dh3/dh2 = 2", "right"),
+        ("dh3/dz = 20.0855", "right"),
+        ("dh3/dy = 40.171", "right"),
+        ("h2 = 20.0855", "right"),
+        ("h2 = 20.0856", "wrong"),
+        ("df/dy = df/dh3*dh3/dh2*dh2/dy = 40.171", "right"),
+        ("df/dz = df/dh2*dh3/dz = 20.0855", "wrong"),
+        ("df/dz = df/dh3*dh3/dz = 20.0855", "right"),
+    ],
+)
+def test_claims_of_the_worked_example_are_judged(run: Run, claim: str, kind: str) -> None:
+    assert run.check(claim).kind == kind
+
+
 def test_what_is_kept_for_the_backward_pass(run: Run) -> None:
     kept = {k.name: (k.shape, k.bytes, k.needed_for) for k in run.cached}
     assert kept == {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 from backprove.calculus.accumulation import local_derivative
@@ -13,7 +14,7 @@ from backprove.graphs.nodes import GraphNode, symbol_latex
 from backprove.graphs.numerals import number_latex
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
-from backprove.notation.expressions import Array, Bind, Expr, Ref, Sum, Tensor
+from backprove.notation.expressions import Array, Bind, Expr, Mul, Num, Ref, Sum, Tensor
 from backprove.notation.index_text import IndexPrinter, names_in, printer_for
 from backprove.notation.operations import Value
 
@@ -172,6 +173,15 @@ def _replaced(
         # softmax at another entry of the same slice, as in s[i]·([i=j] - s[j]).
         moved = dict(zip((i.axis for i in target.at), expr.at, strict=True))
         known = b.ref(array, *(moved.get(a, b.Index.of(a)) for a in outer))
+    elif isinstance(expr, Mul) and (root := _root(target)) is not None:
+        # sqrt: with h = x^(1/2), every power of x is a power of h.
+        powers = [
+            b.power(b.ref(array, *outer), 2 * e)
+            if base is root
+            else b.power(_replaced(base, target, array, outer, memo), e)
+            for base, e in expr.factors
+        ]
+        known = b.mul(Num(expr.coefficient), *powers)
     elif isinstance(expr, (Sum, Bind)):
         fresh, body = b.opened(expr)
         inside = _replaced(body, target, array, outer, {})
@@ -185,6 +195,14 @@ def _replaced(
         known = b.rebuild(expr, lambda c: _replaced(c, target, array, outer, memo), lambda i: i)
     memo[expr] = known
     return known
+
+
+def _root(target: Expr) -> Expr | None:
+    """What the square root is taken of, if the operation is a square root."""
+    if isinstance(target, Mul) and target.coefficient == 1 and len(target.factors) == 1:
+        base, exponent = target.factors[0]
+        return base if exponent == Fraction(1, 2) else None
+    return None
 
 
 def _same_slice(expr: Bind, target: Bind) -> bool:

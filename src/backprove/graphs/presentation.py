@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprove.graphs.nodes import GraphNode, symbol_latex
-from backprove.graphs.numerals import extents, number, number_latex, plain_data, shown
+from backprove.graphs.numerals import count_text, extents, number, number_latex, plain_data, shown
 from backprove.graphs.records import NotComputed, Upstream
 from backprove.notation.axes import shape_text
 from backprove.results import Block, Cell, Details, Drawing, Edge, Formula, Node, Table, Text
@@ -20,6 +20,8 @@ MAX_ROWS = 200
 """Larger graphs are shown by their gradients; all numbers stay in the run."""
 MAX_TOTALS = 120
 """Up to so many derivatives of nodes by inputs are listed."""
+MAX_CHAIN = 240
+"""Longer products of local derivatives are given by their number."""
 _BRIEF = 6
 
 
@@ -247,9 +249,24 @@ def _gradients(run: Run) -> Table:
         if isinstance(value, NotComputed):
             rows.append([Cell(f"∂{run.root}/∂{name}"), "", Cell(str(value))])
         else:
-            chain = run.paths(name, limit=8).text.rpartition(" = ")[0]
-            rows.append([Cell(f"∂{run.root}/∂{name}"), Cell(chain), _value_cell(value)])
+            rows.append([Cell(f"∂{run.root}/∂{name}"), Cell(_chain(run, name)), _value_cell(value)])
     return Table(["gradient", "chain rule, path by path", "value"], rows, "Final gradients")
+
+
+def _chain(run: Run, name: str) -> str:
+    """The chain rule for an input: the paths if few and short, else how many there are."""
+    paths = run.paths(name, limit=8)
+    if not paths.count:
+        return "no path"
+    if paths.listed:
+        written = paths.text.rpartition(" = ")[0] or paths.paths[0].symbols
+        if len(written) <= MAX_CHAIN:
+            return written
+    if paths.count == 1:
+        return "1 path: " + " ← ".join(paths.paths[0].nodes)
+    through = ", ".join(f"{count_text(p.count)} through {p.through}" for p in paths.bundles[:8])
+    more = ", ..." * (len(paths.bundles) > 8)
+    return f"{count_text(paths.count)} paths: {through}{more}"
 
 
 def _gradient_formula(run: Run) -> Formula | None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprove.checking import Verdict
 from backprove.errors import DomainError
 from backprove.graphs import presentation
+from backprove.graphs.claims import check_run
 from backprove.graphs.local import LocalForm
 from backprove.graphs.notes import node_notes
 from backprove.graphs.numerals import number
@@ -292,6 +294,16 @@ class Run(Result):
     def warnings(self) -> dict[str, list[str]]:
         """The notes of the nodes that have any."""
         return {name: notes for name, notes in self.notes.items() if notes}
+
+    def check(self, claim: str, *, earlier: Sequence[str] = ()) -> Verdict:
+        """Judge a claim about a value, a derivative or a path; see :func:`~.claims.check_run`.
+
+        >>> from backprove.graphs import graph
+        >>> run = graph("ln(x) + exp(y)*z").run(x=1, y=3, z=2)
+        >>> run.check("df/dz = df/dh3 * dh3/dz = 20.0855").kind
+        'right'
+        """
+        return check_run(self, claim, earlier=earlier)
 
     # --- showing ----------------------------------------------------------------------------
 
