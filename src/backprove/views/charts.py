@@ -15,7 +15,7 @@ from backprove.views.text_layout import clean
 
 # Okabe and Ito, Color Universal Design (2008): told apart in every common colour blindness. Each
 # colour is a CSS variable, so that a page can lighten it in the dark.
-_COLOURS = ["#0072b2", "#c44e00", "#00805e", "#a8467f", "#5f5f5f", "#8a6d00", "#3b93c9", "#000000"]
+_COLOURS = ["#0072b2", "#b84900", "#00805e", "#a8467f", "#5f5f5f", "#8a6d00", "#3b93c9", "#000000"]
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2], [1, 3], [10, 2, 2, 2]]
 _INK, _FAINT, _PAPER = "#333333", "#d9d9d9", "#fefefe"
 _MARKS = ("open", "closed", "asymptote")

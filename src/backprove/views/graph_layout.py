@@ -83,6 +83,9 @@ def place(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
         _graph(boxes, arrows, labelled),
         options={
             "direction": "leftright",
+            "routing": {"port_sides": "facing_only"},
+            # Flattened steps can lead along the very border of a node between them.
+            "tuning": {"routing": {"step_flatten": 0}},
             "spacing": {
                 "layer_gap": _GAP,
                 "node_gap": 30.0,
@@ -216,7 +219,9 @@ def _off_corners(
     found: list[list[Point]] = []
     for route, arrow in zip(routes, arrows, strict=True):
         reach = max(0.0, sizes[arrow.target][1] / 2 - 11)
-        if len(route) > 3 and widest[arrow.target] > reach and arrow.source != arrow.target:
+        # A bend further away stays: its last stretch passes other nodes.
+        bends_here = len(route) > 3 and route[-1][0] - route[-2][0] <= _TURN
+        if bends_here and widest[arrow.target] > reach and arrow.source != arrow.target:
             middle = centres[arrow.target][1]
             y = middle + (route[-1][1] - middle) * reach / widest[arrow.target]
             route = [*route[:-2], (route[-2][0], y), (route[-1][0], y)]

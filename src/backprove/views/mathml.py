@@ -14,6 +14,8 @@ from html import escape
 
 from math_core import LatexError, LatexToMathML
 
+from backprove.views.plain_math import SYMBOLS
+
 _ELEMENTS = {
     "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msup", "msub", "msubsup", "munder",
     "mover", "munderover", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mpadded",
@@ -28,11 +30,13 @@ _ATTRIBUTES = {
 _SAFE_STYLE = re.compile(r"[a-z0-9 .,:;#%()\-]*", re.IGNORECASE)
 _URL = re.compile(r"url|expression|import", re.IGNORECASE)
 
-# The converter recurses once per nested group, and a group nested ten thousand deep overflows the
-# stack of the process. No formula that a person can read comes near these limits.
-_MAX_LENGTH = 20_000
+# The converter recurses once per nested group and once per command that takes an argument. In a
+# thread with the usual half megabyte, 360 levels overflow the stack and end the process. No formula
+# that a person can read comes near these limits.
+_MAX_LENGTH = 6000
 _MAX_DEPTH = 60
-_CHAIN = re.compile(r"(?:(?:\\[A-Za-z]+|\\.|[\^_~'])\s*){80}")
+_MAX_COMMANDS = 250
+_COMMANDS = re.compile(r"\\([A-Za-z]+)")
 _GROUPS = re.compile(r"\\(?:left|begin)\b|\\(?:right|end)\b|\\.|[{}]", re.DOTALL)
 _DEFINITIONS = re.compile(r"\\(?:[a-z]*def|let|(?:re)?newcommand|providecommand|label|e?q?ref)\b")
 
@@ -64,7 +68,7 @@ def _converted(latex: str, display: bool) -> str | None:
     try:
         raw = _converter.convert_with_local_state(latex, displaystyle=display)
         tree = ElementTree.fromstring(raw.replace("&ApplyFunction;", "\u2061"))
-    except (LatexError, ElementTree.ParseError, ValueError):
+    except (LatexError, ElementTree.ParseError, ValueError, RecursionError):
         return None
     if not _is_safe(tree):
         return None
@@ -74,7 +78,10 @@ def _converted(latex: str, display: bool) -> str | None:
 
 def _is_tame(latex: str) -> bool:
     """Whether a formula is of a size and nesting that the converter handles for certain."""
-    if len(latex) > _MAX_LENGTH or _CHAIN.search(latex) or _DEFINITIONS.search(latex):
+    if len(latex) > _MAX_LENGTH or _DEFINITIONS.search(latex):
+        return False
+    nesting = [name for name in _COMMANDS.findall(latex) if name not in SYMBOLS]
+    if len(nesting) > _MAX_COMMANDS:
         return False
     depth = deepest = 0
     for match in _GROUPS.finditer(latex):

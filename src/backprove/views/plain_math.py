@@ -10,7 +10,7 @@ import re
 
 from backprove.views.inline import pieces
 
-_SYMBOLS = {
+SYMBOLS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε",
     "zeta": "ζ", "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν",
     "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "varphi": "φ",
@@ -117,12 +117,12 @@ class _Reader:
             return f"{inner}{_ACCENTS[name]}", end
         if name in _WRAPPERS:
             return self._argument(position + 1, depth)
-        if name in _SYMBOLS:
-            if _SYMBOLS[name] in _SPACED:
-                return f" {_SYMBOLS[name]} ", position + 1
+        if name in SYMBOLS:
+            if SYMBOLS[name] in _SPACED:
+                return f" {SYMBOLS[name]} ", position + 1
             opened = "" if name in _OPENING else gap
             closer = _CLOSER if name in _CLOSING else ""
-            return closer + _SYMBOLS[name] + opened, position + 1
+            return closer + SYMBOLS[name] + opened, position + 1
         return self._sign(name, gap), position + 1
 
     def _sign(self, name: str, gap: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
@@ -103,7 +104,12 @@ def _inner(tokens: Iterable[Token]) -> Iterable[Token]:
 
 def _is_allowed_link(url: str) -> bool:
     """Links within the page, to relative files and to the web; nothing that runs code."""
-    address = url.strip().lower()
+    # A browser drops line breaks and control characters inside of a scheme before it reads it.
+    address = (
+        re.sub(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\ufeff]", "", unquote(url))
+        .lower()
+        .replace("\\", "/")
+    )
     if _IMAGE.fullmatch(url.strip()):
         return True
     if re.match(r"[a-z][a-z0-9+.\-]*:", address):

@@ -1,0 +1,163 @@
+"""A page with every kind of block, opened in a browser that has no network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backprove.views.report import page as render_page
+from views.samples import SampleOutcome, SampleProse, every_kind, report
+from views.test_hostile_text import ATTACKS, everywhere
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        BROWSER is None, reason="no Chromium is installed; on Debian: apt-get install chromium"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=options)
+        yield browser.new_context(offline=True)
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def opened(context: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The sample report; ``opened.trouble`` collects errors and requests."""
+    sample = report()
+    sample.items.append(SampleOutcome("derive", "everything", 90, every_kind(), "line-90"))
+    for at, evil in enumerate(ATTACKS):
+        sample.items.append(SampleProse(f"## {evil}\n\n{evil}"))
+        anchor = f"line-{100 + at}"
+        sample.items.append(SampleOutcome("claim", evil, 100 + at, everywhere(evil), anchor))
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render_page(sample), encoding="utf-8")
+    tab = context.new_page()
+    tab.trouble = []
+    tab.on("pageerror", lambda error: tab.trouble.append(f"script: {error}"))
+    tab.on("console", lambda said: tab.trouble.append(f"console: {said.text}"))
+    tab.on("requestfailed", lambda request: tab.trouble.append(f"failed: {request.url}"))
+    tab.on("dialog", lambda dialog: (tab.trouble.append("an attack ran"), dialog.dismiss()))
+    tab.on(
+        "request",
+        lambda request: (
+            None if request.url == path.as_uri() else tab.trouble.append(f"asked: {request.url}")
+        ),
+    )
+    tab.goto(path.as_uri())
+    yield tab
+    tab.close()
+
+
+def test_no_error_no_request_and_no_attack(opened: Any) -> None:
+    assert opened.trouble == []
+
+
+def test_formulas_drawings_and_charts_are_visible(opened: Any) -> None:
+    for selector in ("#line-12 math", "#line-21 svg.bp-graph", "#line-27 svg.bp-chart"):
+        box = opened.locator(selector).first.bounding_box()
+        assert box["width"] > 20, selector
+        assert box["height"] > 8, selector
+
+
+def test_text_of_a_drawing_stays_inside_of_its_node(opened: Any) -> None:
+    outside = opened.evaluate(
+        """() => [...document.querySelectorAll('#line-21 .bp-node')].flatMap(node => {
+             const box = node.querySelector('rect').getBoundingClientRect();
+             return [...node.querySelectorAll('text')].filter(text => {
+               const inner = text.getBoundingClientRect();
+               return inner.left < box.left || inner.right > box.right
+                   || inner.top < box.top || inner.bottom > box.bottom + 1;
+             }).map(text => text.textContent);
+           })"""
+    )
+    assert outside == []
+
+
+def test_labels_of_edges_cover_no_node(opened: Any) -> None:
+    hidden = opened.evaluate(
+        """() => {
+             const svg = document.querySelector('#line-21 svg');
+             const nodes = [...svg.querySelectorAll('.bp-node')]
+               .map(node => node.getBoundingClientRect());
+             return [...svg.querySelectorAll('.bp-forward, .bp-backward')].filter(label => {
+               const a = label.getBoundingClientRect();
+               return nodes.some(b => a.left < b.right && b.left < a.right
+                                   && a.top < b.bottom && b.top < a.bottom);
+             }).map(label => label.textContent);
+           }"""
+    )
+    assert hidden == []
+
+
+def test_code_and_formulas_can_be_copied_with_the_keyboard(context: Any, opened: Any) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    formula = opened.locator("#line-12 .bp-formula").first
+    formula.focus()
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.textContent") == "LaTeX"
+    opened.keyboard.press("Enter")
+    opened.wait_for_timeout(100)
+    copied = opened.evaluate("navigator.clipboard.readText()")
+    assert copied == r"\frac{\partial F_{ij}}{\partial W_{kl}} = X_{il}\,[j = k]"
+
+
+def test_what_has_the_keyboard_can_be_seen(opened: Any) -> None:
+    opened.keyboard.press("Tab")
+    style = opened.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert style == "solid"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1400])
+def test_nothing_runs_over_the_side(opened: Any, width: int) -> None:
+    opened.set_viewport_size({"width": width, "height": 800})
+    opened.wait_for_timeout(50)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_enough_contrast(opened: Any, scheme: str) -> None:
+    """WCAG 2.2, 1.4.3: at least 4.5 to 1 for every colour that carries words."""
+    opened.emulate_media(color_scheme=scheme)
+    poor = opened.evaluate(
+        """() => {
+             const style = getComputedStyle(document.documentElement);
+             const channel = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+             const light = name => {
+               const hex = style.getPropertyValue(name).trim();
+               const [r, g, b] = [1, 3, 5].map(
+                 at => channel(parseInt(hex.slice(at, at + 2), 16) / 255));
+               return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+             };
+             const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+             const pairs = ['right', 'under', 'wrong', 'open'].flatMap(
+               each => [[`--bp-${each}`, `--bp-${each}-paper`], [`--bp-${each}`, '--bp-paper'],
+                        ['--bp-ink', `--bp-${each}-paper`], ['--bp-quiet', `--bp-${each}-paper`]]);
+             for (const ink of ['ink', 'quiet', 'link', 'series-1', 'series-2'])
+               for (const paper of ['paper', 'panel']) pairs.push([`--bp-${ink}`, `--bp-${paper}`]);
+             return pairs.filter(([a, b]) => !(ratio(light(a), light(b)) >= 4.5)).map(String);
+           }"""
+    )
+    assert poor == []
+
+
+def test_printing_opens_the_steps_and_hides_the_buttons(opened: Any) -> None:
+    opened.emulate_media(media="print")
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.evaluate("[...document.querySelectorAll('main details')].every(d => d.open)")
+    assert opened.evaluate("getComputedStyle(document.querySelector('.copies')).display") == "none"
+    opened.evaluate("dispatchEvent(new Event('afterprint'))")
+    opened.emulate_media(media="screen")
+    assert not opened.evaluate("document.querySelector('main details').open")
