@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from weakref import WeakValueDictionary
 
 _MASK = (1 << 61) - 1
 
@@ -59,14 +60,22 @@ class Size:
     '2*n - 1'
     """
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("__weakref__", "_hash", "terms")
 
-    def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        kept = {m: c for m, c in terms.items() if c}
-        self.terms: tuple[tuple[Monomial, int], ...] = tuple(
-            sorted(kept.items(), key=lambda item: (-len(item[0]), repr(item[0])))
-        )
-        self._hash = stable_hash(repr(self.terms))
+    terms: tuple[tuple[Monomial, int], ...]
+    _hash: int
+
+    def __new__(cls, terms: Mapping[Monomial, int]) -> Size:
+        kept = tuple((m, c) for m, c in terms.items() if c)
+        if len(kept) > 1:
+            kept = tuple(sorted(kept, key=lambda item: (-len(item[0]), repr(item[0]))))
+        found = _interned_sizes.get(kept)
+        if found is None:
+            found = object.__new__(cls)
+            found.terms = kept
+            found._hash = stable_hash(repr(kept))
+            _interned_sizes[kept] = found
+        return found
 
     @staticmethod
     def of(value: int | str | Size) -> Size:
@@ -129,6 +138,10 @@ class Size:
 
     def __add__(self, other: int | Size) -> Size:
         other = Size.of(other)
+        if not other.terms:
+            return self
+        if not self.terms:
+            return other
         terms = dict(self.terms)
         for monomial, coefficient in other.terms:
             terms[monomial] = terms.get(monomial, 0) + coefficient
@@ -147,6 +160,10 @@ class Size:
 
     def __mul__(self, other: int | Size) -> Size:
         other = Size.of(other)
+        if other.terms == _ONE_TERMS:
+            return self
+        if self.terms == _ONE_TERMS:
+            return other
         terms: dict[Monomial, int] = {}
         for (m1, c1), (m2, c2) in itertools.product(self.terms, other.terms):
             powers: dict[str | Quotient, int] = dict(m1)
@@ -161,7 +178,7 @@ class Size:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, int):
             return self.constant == other
-        return isinstance(other, Size) and self.terms == other.terms
+        return self is other
 
     def __hash__(self) -> int:
         return self._hash
@@ -184,6 +201,8 @@ class Size:
 
 
 _integer_sizes: dict[int, Size] = {}
+_interned_sizes: WeakValueDictionary[tuple[tuple[Monomial, int], ...], Size] = WeakValueDictionary()
+_ONE_TERMS = (((), 1),)
 
 
 def shape_text(shape: Iterable[Size]) -> str:
@@ -337,7 +356,7 @@ class Index:
         if limits is None:
             return False
         low, high = limits
-        return _nonnegative(low) and _nonnegative(size - 1 - high)
+        return nonnegative(low) and nonnegative(size - 1 - high)
 
     def __add__(self, other: int | Size | Axis | Index) -> Index:
         other = Index.of(other)
@@ -348,6 +367,8 @@ class Index:
 
     def __mul__(self, factor: int | Size) -> Index:
         factor = Size.of(factor)
+        if factor.terms == _ONE_TERMS:
+            return self
         return Index({a: c * factor for a, c in self.terms}, self.offset * factor)
 
     __rmul__ = __mul__
@@ -376,7 +397,7 @@ class Index:
         return text
 
 
-def _nonnegative(size: Size) -> bool:
+def nonnegative(size: Size) -> bool:
     """True if the polynomial is >= 0 whenever all named sizes are >= 1."""
     shifted = size
     for name in size.names():

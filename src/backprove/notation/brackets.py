@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backprove.notation.axes import Axis, Index, Size
+from backprove.notation.axes import Axis, Index, Size, nonnegative
 from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num
 
 
 def bracket(relation: str, index: Index) -> Expr:
     """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
+    if relation == "==" and _is_plain_delta(index):
+        return Bracket("==", index if index.terms[0][1].constant == 1 else -index)
     limits = index.bounds()
     if relation == "==":
         if index.terms and not (index.terms[0][1]).surely_nonnegative():
@@ -29,10 +31,17 @@ def bracket(relation: str, index: Index) -> Expr:
     return Bracket("<=", index)
 
 
+def _is_plain_delta(index: Index) -> bool:
+    """True for the difference of two axes, the most common case: both start at 0."""
+    if len(index.terms) != 2 or index.offset.terms:
+        return False
+    (first, c1), (second, c2) = index.terms
+    plain = isinstance(first, Axis) and isinstance(second, Axis)
+    return plain and {c1.constant, c2.constant} == {1, -1}
+
+
 def _positive(size: Size) -> bool:
-    from_one = size - 1
-    shifted = Index.of(from_one)
-    return shifted.surely_within(from_one + 1) if from_one.terms else True
+    return nonnegative(size - 1)
 
 
 def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -> Expr:
@@ -40,17 +49,14 @@ def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -
     return bracket("==", Index.of(first) - Index.of(second))
 
 
-def solve_newest(index: Index) -> tuple[Axis, Index] | None:
-    """The newest axis that ``index == 0`` determines, with its value."""
+def newest_axis(index: Index) -> Axis | None:
+    """The newest axis that ``index == 0`` determines."""
     candidates = [
         a
         for a, c in index.terms
         if isinstance(a, Axis) and c.constant in (1, -1) and not _inside_floor(a, index)
     ]
-    if not candidates:
-        return None
-    axis = max(candidates, key=lambda a: (not a.bound, a.key))
-    return axis, solve(index, axis)
+    return max(candidates, key=lambda a: (not a.bound, a.key)) if candidates else None
 
 
 def _inside_floor(axis: Axis, index: Index) -> bool:
@@ -59,6 +65,9 @@ def _inside_floor(axis: Axis, index: Index) -> bool:
 
 def solve(index: Index, axis: Axis) -> Index:
     """The value of ``axis`` for which ``index`` is 0; its coefficient must be 1 or -1."""
+    if _is_plain_delta(index):
+        (first, _), (second, _) = index.terms
+        return Index.of(second if first is axis else first)  # type: ignore[arg-type]
     coefficient = dict(index.terms)[axis]
     rest = index - Index({axis: coefficient}, Size.of(0))
     return -rest if coefficient.constant == 1 else rest

@@ -15,7 +15,7 @@ from fractions import Fraction
 from backprove.notation.axes import Axis, Index, Size, bound_axis
 from backprove.notation.brackets import bracket as bracket
 from backprove.notation.brackets import delta as delta
-from backprove.notation.brackets import has_delta, must_split, solvable, solve_newest
+from backprove.notation.brackets import has_delta, must_split, newest_axis, solvable
 from backprove.notation.brackets import range_guards as range_guards
 from backprove.notation.brackets import solve as solve
 from backprove.notation.canonical_order import canonical_order
@@ -223,12 +223,9 @@ def _apply_deltas(powers: dict[Expr, Fraction]) -> list[Expr] | None:
     for base, exponent in powers.items():
         if not (isinstance(base, Bracket) and base.relation == "==" and exponent == 1):
             continue
-        solution = solve_newest(base.index)
-        if solution is None:
-            continue
-        axis, index = solution
-        if any(axis in other.axes for other in powers if other is not base):
-            mapping = {axis: index}
+        axis = newest_axis(base.index)
+        if axis is not None and any(axis in o.axes for o in powers if o is not base):
+            mapping = {axis: solve(base.index, axis)}
             return [base] + [
                 power(substitute(other, mapping), e)
                 for other, e in powers.items()
