@@ -131,7 +131,9 @@ class _Function:
         writer = self.writer
         body = [*writer.size_lines(), *writer.lines, f"return {result}"]
         if writer.like:
-            body.insert(0, f'like = {{"dtype": {writer.first}.dtype, "device": {writer.first}.device}}')
+            body.insert(
+                0, f'like = {{"dtype": {writer.first}.dtype, "device": {writer.first}.device}}'
+            )
         names = [writer.names[a] for a in writer.arguments] + [self.extra] * bool(self.extra)
         lines = [f"def {self.name}({', '.join(names)}):", *self._docstring(), *body]
         helpers = [writer.target.helpers[h] for h in writer.used]

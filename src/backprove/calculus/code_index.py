@@ -169,7 +169,9 @@ class IndexCode:
         piece = self.piece(body)
         kept = tuple(a for a in piece.axes if a not in expr.bound)
         positions = [k for k, a in enumerate(piece.axes) if a in expr.bound]
-        option = "" if not kept else f"axis={positions[0] if len(positions) == 1 else (*positions,)}"
+        option = (
+            "" if not kept else f"axis={positions[0] if len(positions) == 1 else (*positions,)}"
+        )
         return Piece(kept, Text(f"{piece.text.within(ATOM)}.sum({option})"))
 
     def _product(
@@ -180,7 +182,9 @@ class IndexCode:
         wanted: tuple[Axis, ...],
     ) -> Piece:
         parts = [(self.piece(base), exponent) for base, exponent in factors]
-        parts.sort(key=lambda part: part[0].text.text[:1] in "(123456789" or "eye" in part[0].text.text)
+        parts.sort(
+            key=lambda part: part[0].text.text[:1] in "(123456789" or "eye" in part[0].text.text
+        )
         arrays = [(p, e) for p, e in parts if p.axes]
         scalars = [(p, e) for p, e in parts if not p.axes]
         axes = _union([p for p, _ in arrays])
@@ -276,7 +280,9 @@ class IndexCode:
             if constant is not None:
                 shown = _append(shown, Fraction(constant), text)
             else:
-                product = Text(f"{self.writer.size(coefficient).within(ATOM)} * {text.text}", PRODUCT)
+                product = Text(
+                    f"{self.writer.size(coefficient).within(ATOM)} * {text.text}", PRODUCT
+                )
                 shown = _append(shown, Fraction(1), product)
         if index.offset.terms or not parts:
             shown = _append_size(shown, self.writer, index.offset)
@@ -301,7 +307,9 @@ class IndexCode:
             return Piece((), whole)
         plain = [i.axis for i in at]
         distinct = len(set(plain)) == len(plain)
-        if distinct and all(a is not None and a.size == s for a, s in zip(plain, shape, strict=True)):
+        if distinct and all(
+            a is not None and a.size == s for a, s in zip(plain, shape, strict=True)
+        ):
             return Piece(tuple(a for a in plain if a is not None), whole)
         slices = self._slices(at, shape)
         if slices is not None:

@@ -227,9 +227,13 @@ def number(value: Fraction) -> Text:
 
 
 def _as_float(text: str) -> str:
-    return f"{text}.0" if text.lstrip("-").isdigit() else f"float({text})" if not _is_number(
-        text
-    ) else text
+    return (
+        f"{text}.0"
+        if text.lstrip("-").isdigit()
+        else f"float({text})"
+        if not _is_number(text)
+        else text
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -238,4 +242,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
