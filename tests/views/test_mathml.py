@@ -57,3 +57,25 @@ def test_a_bar_stands_above_its_letter_in_every_font() -> None:
 @pytest.mark.parametrize("latex", ["", " ", r"\frac{", "}", r"\unknown{x}", "a & b", "$x$"])
 def test_what_is_no_formula_is_shown_as_its_source(latex: str) -> None:
     assert mathml(latex) == f'<code class="bp-latex">{latex.replace("&", "&amp;")}</code>'
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<math><script>alert(1)</script></math>",
+        '<math><mi href="javascript:alert(1)">x</mi></math>',
+        '<math><mi onclick="alert(1)">x</mi></math>',
+        '<math><mi style="background:url(//evil.example)">x</mi></math>',
+        "<math><mi>x</math>",
+    ],
+)
+def test_a_converter_that_gives_active_markup_is_not_believed(
+    hostile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bribed:
+        def convert_with_local_state(self, latex: str, *, displaystyle: bool) -> str:
+            return hostile
+
+    monkeypatch.setattr("backprove.views.mathml._converter", Bribed())
+    shown = mathml(f"bribed {abs(hash(hostile))}")  # a text that the cache has not seen
+    assert shown.startswith('<code class="bp-latex">bribed')

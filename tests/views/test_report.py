@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from backprove.results import Evidence, Judgement, VerdictKind
 from backprove.views.report import page
 from views.samples import SampleOutcome, SampleProse, SampleReport, report
 
@@ -108,3 +109,15 @@ def test_headings_of_the_prose_are_in_the_table_of_contents() -> None:
     assert '<li class="level-2"><a href="#section-one">One</a></li>' in contents
     assert '<li class="level-3"><a href="#section-two">Two</a></li>' in contents
     assert "Far below" not in contents.split("<nav")[1]
+
+
+def test_a_verdict_is_not_repeated_below_its_own_badge() -> None:
+    def shown(message: str, kind: VerdictKind) -> list[str]:
+        blocks = [Judgement(kind, message, "proved"), Evidence("proved", "canonical form")]
+        item = SampleOutcome("claim", "claim 1", 1, blocks, "line-1", "right", None, True)
+        return badges(section(page(SampleReport("t", [item])), "line-1"))
+
+    assert shown("Right.", "right") == ["right"]
+    assert shown("canonical form", "right") == ["right"]
+    assert shown("Right: because", "right") == ["right", "right"]
+    assert shown("Wrong.", "wrong") == ["right", "wrong"], "a contradiction must stay visible"

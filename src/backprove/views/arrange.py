@@ -20,7 +20,7 @@ def arranged(blocks: Sequence[Block]) -> list[Block]:
     """Blocks without the repetitions that the marks of a verdict make.
 
     A judgement loses the opening word that its mark says already, and its level of evidence
-    where the evidence itself follows with the same level.
+    and its sentence where the evidence itself follows with the same.
 
     Args:
         blocks: what a result gives, in reading order.
@@ -38,6 +38,8 @@ def arranged(blocks: Sequence[Block]) -> list[Block]:
             said = isinstance(after, Evidence) and after.level == block.level
             opening = _OPENINGS[block.kind].match(block.message)
             message = block.message[opening.end() :] if opening else block.message
+            if said and isinstance(after, Evidence) and message == after.text:
+                message = ""
             block = replace(block, message=message, level=None if said else block.level)
         found.append(block)
     return found

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol, runtime_checkable
 
-from backprove.results import Block, VerdictKind
+from backprove.results import Block, Judgement, VerdictKind
+from backprove.views.arrange import arranged
 from backprove.views.html import asset, badge, fragment
 from backprove.views.prose import ProseRenderer, Section
 from backprove.views.text_layout import clean
@@ -138,8 +139,18 @@ def _outcome(item: OutcomeItem) -> str:
         f'<section class="outcome{held}" id="{anchor}">'
         f'<h3><a class="line" href="#{anchor}" aria-label="line {item.line}">{item.line}</a>'
         f"<code>{escape(clean(item.source, keep_lines=True))}</code>{_state(item)}</h3>"
-        f"{fragment(item.blocks)}</section>"
+        f"{fragment(_below_badge(item))}</section>"
     )
+
+
+def _below_badge(item: OutcomeItem) -> list[Block]:
+    """The blocks of a statement without a judgement that says no more than its badge."""
+    return [
+        block
+        for block in arranged(item.blocks)
+        if not isinstance(block, Judgement)
+        or (block.kind, block.message, block.level) != (item.verdict, "", None)
+    ]
 
 
 def _state(item: OutcomeItem) -> str:
