@@ -8,6 +8,7 @@ tried at one point and confirmed at two more; the first that is right names the 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,20 +17,27 @@ from fractions import Fraction
 import numpy as np
 
 from backprove.calculus import numeric
-from backprove.checking.edits import TextEdit, text_edits
+from backprove.checking.edits import text_edits
+from backprove.checking.fillers import fillers
+from backprove.checking.lost_paths import Lost, Spoiled
+from backprove.checking.place_edits import SUMMING, PlaceEdit, PlaceEdits
+from backprove.checking.places import FAILURES, Written
 from backprove.errors import BackproveError
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index
+from backprove.notation.claims import classify_claim
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import (
     ZERO,
     Add,
     Array,
+    Bind,
     Bracket,
     Expr,
     Fn,
     Mul,
     Num,
+    Ref,
     Sum,
     Tensor,
     Test,
@@ -134,14 +142,98 @@ def find_mistake(
     except BackproveError:
         return None
     trial = Trial(truth, points, time.monotonic() + MAX_SECONDS)
-    whole = _whole_claim(trial, claim, indices)
+    given = [trial.values(claim.body, claim.axes, k) for k in range(len(points))]
+    lost = _lost(program, truth, points, given)
+    whole = _whole_claim(trial, claim, indices, text)
     if whole is not None:
+        if lost is not None and whole.name != "transposed" and lost.mistake != "transposed":
+            return Mistake(lost.mistake, lost.where, whole.fixed)
         return whole
+    found = None
     if read is not None and text:
-        found = _by_text(trial, text, read, program, indices)
-        if found is not None:
-            return found
-    return _by_terms(trial, claim, indices)
+        found = _by_places(trial, claim, text, read, program, indices, extra)
+    if found is not None and found.name == "missing_normalizer" and SUMMING.search(found.where):
+        return found
+    if lost is not None and (found is None or found.name not in SMALLER):
+        return Mistake(lost.mistake, lost.where, found.fixed if found else None)
+    return found or _by_terms(trial, claim, indices) or _as_scalars(program, truth, claim)
+
+
+SMALLER = ("sign", "transposed", "wrong_order", "wrong_axis", "wrong_delta")
+"""Edits so small that they name a mistake better than a path that is left out."""
+
+
+def _lost(
+    program: Program,
+    truth: Tensor,
+    points: Sequence[numeric.Point],
+    given: Sequence[np.ndarray],
+) -> Lost | None:
+    try:
+        return Spoiled(program, truth, points).find(given)
+    except (BackproveError, ValueError):
+        return None
+
+
+def _by_places(
+    trial: Trial,
+    claim: Tensor,
+    text: str,
+    read: Callable[[str], Tensor | None],
+    program: Program,
+    indices: Sequence[str],
+    extra: Sequence[Array],
+) -> Mistake | None:
+    """Try edits by their rough values; those that fit are read again and judged."""
+    point, expected = trial.points[0], trial.expected()
+    names = {**point.sizes, **{a.name: v for a, v in point.inputs.items()}}
+    symbols = {**program.symbols, **{a.name: a for a in extra}}
+    try:
+        written = Written(classify_claim(text, symbols), names, indices, expected.shape)
+        pool = fillers(written, program.text)
+    except FAILURES:
+        return _by_text(trial, text, read, program, indices)
+    plain = ("sum", "mean", "negative", "add", "subtract", "index", "transpose", "trace")
+    composed = sum(v.operation not in plain for v in program.operations) > 1
+    edits = PlaceEdits(written, pool, composed)
+    found = _first_that_fits(trial, edits.small(), expected, read)
+    found = found or _by_terms(trial, claim, indices)
+    return found or _first_that_fits(trial, edits.large(), expected, read)
+
+
+def _first_that_fits(
+    trial: Trial,
+    edits: Iterator[PlaceEdit],
+    expected: np.ndarray,
+    read: Callable[[str], Tensor | None],
+) -> Mistake | None:
+    for k, edit in enumerate(edits):
+        if k % 256 == 0 and time.monotonic() > trial.deadline:
+            return None
+        if edit.value is None or not close(edit.value, expected):
+            continue
+        candidate = _read_quietly(edit.text, read)
+        if candidate is not None and trial.matches(candidate):
+            return Mistake(edit.mistake, edit.where, edit.text)
+    return None
+
+
+def _as_scalars(program: Program, truth: Tensor, claim: Tensor) -> Mistake | None:
+    """The claim is right where every size is 1: a rule for scalars was used."""
+    sizes = dict.fromkeys(numeric.size_names(program.symbols), 1)
+    if not sizes:
+        return None
+    try:
+        for point in numeric.points(program, count=2, seed=7, sizes=sizes):
+            evaluator = Evaluator(point.values, point.sizes)
+            expected = evaluator.tensor(truth)
+            if not np.abs(expected).max(initial=0.0) or not close(
+                evaluator.tensor(claim), expected
+            ):
+                return None
+    except BackproveError:
+        return None
+    return Mistake("scalar_rule", "the rule holds for sizes 1 only", None)
 
 
 def _point_at_other_sizes(
@@ -165,15 +257,15 @@ def _by_text(
     for edit in text_edits(text, symbols, indices):
         if trial.exhausted:
             return None
-        candidate = _read_quietly(edit, read)
+        candidate = _read_quietly(edit.text, read)
         if candidate is not None and trial.matches(candidate):
             return Mistake(edit.mistake, edit.where, edit.text)
     return None
 
 
-def _read_quietly(edit: TextEdit, read: Callable[[str], Tensor | None]) -> Tensor | None:
+def _read_quietly(text: str, read: Callable[[str], Tensor | None]) -> Tensor | None:
     try:
-        return read(edit.text)
+        return read(text)
     except BackproveError:
         return None
 
@@ -199,25 +291,29 @@ def _over(claim: Tensor, body: Expr) -> Tensor:
     return Tensor(claim.axes, body)
 
 
-def _whole_claim(trial: Trial, claim: Tensor, indices: Sequence[str]) -> Mistake | None:
+def _whole_claim(trial: Trial, claim: Tensor, indices: Sequence[str], text: str) -> Mistake | None:
     """The claim as a whole has the wrong sign, or is off by a number or by a size."""
     negated = _over(claim, b.neg(claim.body))
     if trial.matches(negated):
         return Mistake("sign", "the whole claim", _printed(negated, indices))
     ratio = _constant_ratio(trial, claim)
     if ratio is not None:
-        name = "missing_factor" if abs(ratio) > 1 or ratio == Fraction(1, 2) else "extra_factor"
         fixed = _over(claim, b.mul(Num(ratio), claim.body))
         if trial.matches(fixed):
-            if abs(ratio) < 1 and not _has_factor(claim.body, 1 / abs(ratio)):
-                name = "missing_factor"
-            return Mistake(
-                name, f"the factor {max(abs(ratio), 1 / abs(ratio))}", _printed(fixed, indices)
-            )
+            name = _name_of_ratio(ratio, text)
+            shown = f"the factor {max(abs(ratio), 1 / abs(ratio))}"
+            return Mistake(name, shown, _printed(fixed, indices))
+    constant = _same_number(trial, claim)
+    if constant is not None:
+        return Mistake("missing_factor", f"the number {constant:.6g}", None)
     for size in _size_values(trial):
-        for exponent, name in ((-1, "missing_normalizer"), (1, "extra_factor")):
+        divided = "mean" in text or re.search(rf"/\s*\(?{size!r}\b", text)
+        larger = "extra_factor" if divided else "missing_factor"
+        for exponent, name in ((-1, "missing_normalizer"), (1, larger)):
             fixed = _over(claim, b.mul(b.power(size, exponent), claim.body))
             if trial.matches(fixed):
+                if exponent < 0 and re.search(rf"(?<![\w/])\s*{size!r}\s*\*", text):
+                    name = "extra_factor"
                 return Mistake(name, f"the factor 1/{size!r}", _printed(fixed, indices))
     if len(claim.axes) == 2 and claim.axes[0].size == claim.axes[1].size:
         flipped = Tensor(claim.axes[::-1], claim.body)
@@ -226,11 +322,27 @@ def _whole_claim(trial: Trial, claim: Tensor, indices: Sequence[str]) -> Mistake
     return None
 
 
-def _has_factor(body: Expr, value: Fraction) -> bool:
-    lead, _ = b.split_coefficient(body)
-    return lead == value or (
-        lead.numerator % value.numerator == 0 if value.denominator == 1 else False
-    )
+def _same_number(trial: Trial, claim: Tensor) -> float | None:
+    """The irrational number by which the claim is off at every point, if there is one."""
+    found: list[float] = []
+    for k in range(len(trial.points)):
+        expected, given = trial.expected(k), trial.values(claim.body, claim.axes, k)
+        largest = np.unravel_index(int(np.argmax(np.abs(given))), given.shape)
+        if not np.all(np.isfinite(given)) or abs(given[largest]) < 1e-9:
+            return None
+        found.append(float(expected[largest] / given[largest]))
+        if not found[-1] or not close(found[0] * given, expected):
+            return None
+    return found[0] if trial.points[0].sizes != trial.points[-1].sizes else None
+
+
+def _name_of_ratio(ratio: Fraction, text: str) -> str:
+    """A number that stands in the claim was too much; one that does not is missing."""
+    times = {str(ratio.denominator)} if ratio.numerator in (1, -1) else set()
+    over = {str(ratio.numerator)} if ratio.denominator == 1 else set()
+    written = any(re.search(rf"(?<![\w.*/]){t}\s*[*·]?\s*[^\d.\s]", text) for t in times)
+    written = written or any(re.search(rf"/\s*\(?{abs(int(t))}\b", text) for t in over)
+    return "extra_factor" if written else "missing_factor"
 
 
 def _size_values(trial: Trial) -> list[Expr]:
@@ -356,13 +468,17 @@ def _factors_of_truth(truth: Expr) -> Iterator[tuple[Expr, Fraction]]:
 
 
 def _name_of_missing(base: Expr, exponent: Fraction, truth: Expr) -> str:
-    if isinstance(base, Bracket):
+    if isinstance(base, Bracket) or (isinstance(base, Bind) and base.kind == "argmax"):
         return "missing_delta"
     if isinstance(base, (Test,)) or _is_slope(base):
         return "missing_chain"
-    if exponent < 0 and not base.axes:
+    if exponent < 0 and (_holds_sum(base) or not (base.axes or isinstance(base, Ref))):
         return "missing_normalizer"
     return "missing_factor"
+
+
+def _holds_sum(base: Expr) -> bool:
+    return isinstance(base, Sum) or any(_holds_sum(c) for c in base.children())
 
 
 def _is_slope(base: Expr) -> bool:

@@ -1,0 +1,276 @@
+"""Chains and paths that a claim leaves out, found by spoiling the backward pass itself.
+
+The truth is a sum over paths of products of local derivatives. Dropping one use of a value, or one
+local derivative, from that sum gives the wrong answers that people give; a claim that equals one of
+them has its mistake named by what was dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from backprove.calculus import numeric
+from backprove.calculus.accumulation import (
+    Backward,
+    Contribution,
+    backward,
+    depends_on,
+)
+from backprove.errors import BackproveError
+from backprove.notation.evaluation import Evaluator
+from backprove.notation import building as b
+from backprove.notation.expressions import Add, Array, Expr, Num, Tensor
+from backprove.notation.operations import Program, Value
+
+MAX_OPERATIONS = 24
+MAX_ENTRIES = 400
+LINEAR = ("add", "subtract", "negative", "sum", "mean", "transpose", "reshape", "trace", "index",
+          "getitem", "concatenate", "stack", "tril", "triu", "diag", "cumsum")  # fmt: skip
+PRODUCTS = ("multiply", "divide", "matmul", "einsum", "outer", "kron", "dot")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What was dropped.
+
+    Attributes:
+        mistake: ``missing_path``, ``missing_chain``, ``missing_factor``, ``missing_term``, ...
+        where: the place in words.
+    """
+
+    mistake: str
+    where: str
+
+
+@dataclass
+class _Edge:
+    """One use of a value with its local derivative as a matrix."""
+
+    contribution: Contribution
+    local: np.ndarray
+
+
+class Spoiled:
+    """Spoiled backward passes at several points.
+
+    Args:
+        program: the expression.
+        truth: its derivative, output axes first.
+        points: where to evaluate.
+    """
+
+    def __init__(self, program: Program, truth: Tensor, points: Sequence[numeric.Point]) -> None:
+        self.program = program
+        self.points = points
+        self.shapes = [tuple(s.at(p.sizes) for s in truth.shape) for p in points]
+        found = _passes(program, truth, points)
+        self.usable = found is not None
+        if found is None:
+            return
+        self.wrt, passes = found
+        self.edges = [
+            [_Edge(c, _dense(c.local, c, p)) for c in passes.contributions] for p in points
+        ]
+        self.uses: dict[Value, int] = {}
+        for c in passes.contributions:
+            self.uses[c.value] = self.uses.get(c.value, 0) + _appearances(c)
+        active = depends_on(program, [self.wrt])
+        self.composed = sum(not _linear(o, active) for o in active if o.inputs) > 1
+        self.active = active
+        plain = ("sum", "mean", "negative", "add", "subtract", "index", "transpose", "trace")
+        used = [o for o in active if o.inputs]
+        self.chained = sum(o.operation not in plain for o in used) > 1
+        self.single = len(used) == 1
+
+    def find(self, given: Sequence[np.ndarray]) -> Lost | None:
+        """What a claim lost, or None.
+
+        Args:
+            given: the claim's value at each point.
+        """
+        if not self.usable or not np.any(given[0]):
+            return None
+        for lost, changes in self._changes():
+            if all(self._agrees(k, changes, given[k].reshape(-1)) for k in range(len(self.points))):
+                return lost
+        return None
+
+    def _agrees(self, k: int, changes: Mapping[int, str], given: np.ndarray) -> bool:
+        value = self._gradient(k, changes)
+        if value is None:
+            return False
+        value = value.reshape(-1)
+        scale = max(float(np.abs(given).max(initial=0.0)), 1e-9)
+        same = value.shape == given.shape and np.all(np.isfinite(value))
+        return bool(same and np.abs(value - given).max(initial=0.0) <= 1e-8 * scale)
+
+    def _changes(self) -> Iterator[tuple[Lost, dict[int, str]]]:
+        edges = self.edges[0]
+        several = [k for k, e in enumerate(edges) if self.uses[e.contribution.value] > 1]
+        alone = [k for k in several if _appearances(edges[k].contribution) == 1]
+        for k in alone:
+            yield Lost("missing_path", _path_text(edges[k])), {k: "drop"}
+        for k in several:
+            if k not in alone:
+                for n in range(_appearances(edges[k].contribution)):
+                    yield Lost("missing_path", _path_text(edges[k])), {k: f"use {n}"}
+        for k, edge in enumerate(edges):
+            rows, columns = edge.local.shape
+            if rows == columns and rows > 1 and not _is_diagonal(edge.local):
+                if not np.allclose(edge.local, edge.local.T):
+                    yield Lost("transposed", _path_text(edge)), {k: "transpose"}
+                name = "scalar_rule" if self.single else "missing_path"
+                yield Lost(name, _path_text(edge)), {k: "diagonal"}
+        for k, edge in enumerate(edges):
+            rows, columns = edge.local.shape
+            if rows == columns and not np.allclose(edge.local, np.eye(rows)):
+                yield Lost(self._name_of_lost(k), _path_text(edge)), {k: "identity"}
+        for k, edge in enumerate(edges):
+            if k not in alone:
+                yield Lost("missing_path", _path_text(edge)), {k: "drop"}
+        for count in (2, 3):
+            for group in combinations(alone[:10], count):
+                text = "; ".join(_path_text(edges[k]) for k in group)
+                yield Lost("missing_path", text), dict.fromkeys(group, "drop")
+        square = [k for k, e in enumerate(edges) if e.local.shape[0] == e.local.shape[1]]
+        for first, second in combinations(square[:12], 2):
+            yield (
+                Lost("missing_chain", _path_text(edges[first])),
+                {first: "identity", second: "identity"},
+            )
+
+    def _inner(self, k: int) -> bool:
+        """True if a function that is not linear is applied after this use."""
+        consumer = self.edges[0][k].contribution.consumer
+        above = {consumer}
+        for value in self.program.operations:
+            if any(i in above for i in value.inputs):
+                above.add(value)
+        return any(not _linear(v, self.active) for v in above - {consumer})
+
+    def _name_of_lost(self, k: int) -> str:
+        """The name of the mistake of leaving out one local derivative."""
+        edge = self.edges[0][k]
+        consumer = edge.contribution.consumer
+        if np.allclose(edge.local, -np.eye(len(edge.local))) and not self._inner(k):
+            return "sign"
+        if consumer.operation in ("log_softmax", "logsumexp"):
+            return "missing_term"
+        others = [v for v in consumer.inputs if v is not edge.contribution.value]
+        plain = others and all(not _depends_on_data(v) for v in others)
+        if plain and consumer.operation in PRODUCTS:
+            return "missing_normalizer" if consumer.operation == "divide" else "missing_factor"
+        held = others and all(v not in self.active for v in others)
+        if held and consumer.operation in ("multiply", "divide") and not self._inner(k):
+            return "missing_factor" if consumer.operation == "multiply" else "missing_normalizer"
+        if consumer.operation in ("index", "transpose", "reshape"):
+            return "wrong_delta"
+        return "missing_chain" if self.chained else "missing_factor"
+
+    def _gradient(self, k: int, changes: Mapping[int, str]) -> np.ndarray | None:
+        point = self.points[k]
+        output = self.program.output
+        count = int(np.prod([s.at(point.sizes) for s in output.shape], dtype=int))
+        adjoints: dict[Value, np.ndarray] = {output: np.eye(count)}
+        for n, edge in enumerate(self.edges[k]):
+            c = edge.contribution
+            local = edge.local
+            change = changes.get(n, "")
+            if change == "drop":
+                continue
+            if change.startswith("use"):
+                dropped = _one_use(c, point, int(change[4:]))
+                if dropped is None:
+                    return None
+                local = dropped
+            elif change == "identity":
+                local = np.eye(local.shape[0])
+            elif change == "diagonal":
+                local = np.diag(np.diag(local))
+            elif change == "transpose":
+                local = local.T
+            if c.consumer not in adjoints:
+                continue
+            part = adjoints[c.consumer] @ local
+            adjoints[c.value] = adjoints[c.value] + part if c.value in adjoints else part
+        for value, adjoint in adjoints.items():
+            if value.array is self.wrt:
+                return adjoint
+        return None
+
+
+def _passes(
+    program: Program, truth: Tensor, points: Sequence[numeric.Point]
+) -> tuple[Array, Backward] | None:
+    """The symbol whose derivative the truth is, and the backward pass to it."""
+    if len(program.operations) > MAX_OPERATIONS:
+        return None
+    point = points[0]
+    if any(np.size(point.values[v.array]) > MAX_ENTRIES for v in program.operations):
+        return None
+    expected = Evaluator(point.values, point.sizes).tensor(truth)
+    for array in program.symbols.values():
+        if truth.shape != (*program.output.shape, *array.shape) or array not in {
+            v.array for v in program.inputs
+        }:
+            continue
+        try:
+            passes = backward(program, [array])
+        except BackproveError:
+            continue
+        value = next((v for v in passes.adjoints if v.array is array), None)
+        if value is None:
+            continue
+        given = Evaluator(point.values, point.sizes).tensor(passes.tensor(value))
+        scale = max(float(np.abs(expected).max(initial=0.0)), 1e-9)
+        if np.abs(given - expected).max(initial=0.0) <= 1e-8 * scale:
+            return array, passes
+    return None
+
+
+def _dense(local: Expr, c: Contribution, point: numeric.Point) -> np.ndarray:
+    dense = Evaluator(point.values, point.sizes).dense(local, (*c.consumer_axes, *c.axes))
+    rows = int(np.prod([s.at(point.sizes) for s in c.consumer.shape], dtype=int))
+    return np.asarray(dense, dtype=float).reshape(rows, -1)
+
+
+def _appearances(contribution: Contribution) -> int:
+    return sum(v is contribution.value for v in contribution.consumer.inputs)
+
+
+def _one_use(c: Contribution, point: numeric.Point, position: int) -> np.ndarray | None:
+    """The local derivative without the use of the operand at one of its places."""
+    local = c.local
+    if isinstance(local, Add) and len(local.terms) > position:
+        term, coefficient = local.terms[position]
+        local = b.sub(local, b.mul(Num(coefficient), term))
+        factor = 1.0
+    else:
+        factor = 1.0 - 1.0 / _appearances(c)
+    return factor * _dense(local, c, point)
+
+
+def _linear(value: Value, active: set[Value]) -> bool:
+    """True if an operation is linear in the values that depend on the symbol."""
+    if value.operation in LINEAR:
+        return True
+    if value.operation == "divide" and value.inputs[-1] in active:
+        return False
+    return value.operation in PRODUCTS and sum(v in active for v in value.inputs) < 2
+
+
+def _depends_on_data(value: Value) -> bool:
+    return value.kind == "input" or any(_depends_on_data(v) for v in value.inputs)
+
+
+def _is_diagonal(matrix: np.ndarray) -> bool:
+    return bool(np.allclose(matrix, np.diag(np.diag(matrix))))
+
+
+def _path_text(edge: _Edge) -> str:
+    c = edge.contribution
+    return f"the path through {c.consumer.operation or c.consumer.name}"
