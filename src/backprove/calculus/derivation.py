@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from backprove.calculus.accumulation import Backward, adjoint_of, backward, inlined, tangent
+from backprove.calculus.accumulation import (
+    Backward,
+    adjoint_of,
+    backward,
+    inlined,
+    tangent,
+    with_named,
+)
 from backprove.calculus.code import generate
 from backprove.calculus.kronecker import kronecker_forms
 from backprove.calculus.steps import Step, derivation_steps
@@ -19,6 +26,7 @@ from backprove.calculus.values import bind_values, check_finite
 from backprove.calculus.verification import Verification, prints_right, verify
 from backprove.errors import DomainError
 from backprove.notation.axes import Axis, Size, shape_text
+from backprove.notation.building import inline
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.index_text import index_latex, index_text
@@ -142,7 +150,8 @@ class Derivation(Result):
         seed = Array(_free_name("G", self.program), self.program.output.shape)
         passes = backward(self.program, [self.array], seed)
         tensor = adjoint_of(passes, self.program, self.array)
-        return Tensor(tensor.axes, inlined(tensor.body, self.program)[0])
+        written = inline(tensor.body, passes.named)
+        return Tensor(tensor.axes, inlined(written, self.program, {})[0])
 
     @cached_property
     def vjp(self) -> str:
@@ -157,7 +166,7 @@ class Derivation(Result):
     def _jvp_tensor(self) -> Tensor:
         seed = Array(_free_name("V", self.program), self.array.shape)
         flow = tangent(self.program, {self.array: seed})
-        return Tensor(flow.axes, inlined(flow.body, self.program)[0])
+        return Tensor(flow.axes, inlined(flow.body, self.program, {})[0])
 
     @cached_property
     def jvp(self) -> str:
@@ -193,9 +202,18 @@ class Derivation(Result):
         inputs, sizes = bind_values(self.program, values)
         arrays = run_program(self.program, inputs, sizes)
         check_finite(self.program, arrays)
+        arrays = self.with_adjoints(arrays, sizes)
         if form == "structured":
             return structured_array(self.tensor, arrays, sizes)
         return Evaluator(arrays, sizes).tensor(self.tensor)
+
+    def with_adjoints(
+        self, arrays: Mapping[Array, np.ndarray], sizes: Mapping[str, int]
+    ) -> Mapping[Array, np.ndarray]:
+        """The values of the program, with those of the adjoints that ``tensor`` refers to."""
+        if self.passes is None or not self.passes.named:
+            return arrays
+        return with_named(arrays, sizes, self.passes.named)
 
     @cached_property
     def verification(self) -> Verification:
@@ -289,6 +307,8 @@ class Derivation(Result):
             (v.name, v.template.format(*(i.name for i in v.inputs)))
             for v in self.program.operations
         ]
+        for array, tensor in (self.passes.named if self.passes else {}).items():
+            used.append((array.name, index_text(tensor, array.name).partition(" = ")[2]))
         return Table(("name", "value"), used, "where")
 
     def to_dict(self) -> dict[str, Any]:

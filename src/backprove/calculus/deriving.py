@@ -81,12 +81,12 @@ def _derive_one(f, wrt, shapes, order, layout, domain, structured) -> Derivation
     passes = backward(program, [array])
     tensor = adjoint_of(passes, program, array)
     outputs = tensor.axes[: len(program.output.shape)]
-    body, definitions = inlined(tensor.body, program)
+    body, definitions = inlined(tensor.body, program, passes.named)
     axes = tensor.axes
     if order == 2:
         second = tuple(Axis(s) for s in array.shape)
         if definitions:
-            body, definitions = b.inline(body, program.definitions), {}
+            body, definitions = b.inline(body, definitions), {}
         body, axes = partial(body, array, second), (*axes, *second)
     note = ""
     if facts in ("symmetric", "spd"):

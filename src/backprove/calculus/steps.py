@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprove.calculus import numeric
-from backprove.calculus.accumulation import Backward, Contribution
+from backprove.calculus.accumulation import Backward, Contribution, with_named
 from backprove.errors import DomainError
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
@@ -152,7 +152,8 @@ def _final_step(
     tensor = passes.tensor(value)
     error = None
     if point is not None and point.values[array].size <= 400:
-        given = Evaluator(point.values, point.sizes).tensor(tensor)
+        values = with_named(point.values, point.sizes, passes.named)
+        given = Evaluator(values, point.sizes).tensor(tensor)
 
         def function(changed: np.ndarray) -> np.ndarray:
             arrays = run_program(program, {**point.inputs, array: changed}, point.sizes)

@@ -61,7 +61,9 @@ def prints_right(term: Term, derivation: Derivation) -> bool:
     try:
         printed = lower(term.text, program.symbols, sizes=set(numeric.size_names(program.symbols)))
         (point,) = numeric.points(program, count=1, seed=1)
-        expected = Evaluator(point.values, point.sizes).tensor(derivation.tensor)
+        expected = Evaluator(
+            derivation.with_adjoints(point.values, point.sizes), point.sizes
+        ).tensor(derivation.tensor)
         arrays = run_program(printed, point.inputs, point.sizes)
         given = numeric.output_value(printed, arrays, point.sizes)
     except DomainError:
@@ -98,7 +100,9 @@ def verify(derivation: Derivation, count: int, seed: int) -> Verification:
 
 def _compare_at(derivation: Derivation, point: numeric.Point) -> numeric.Agreement:
     program, array = derivation.program, derivation.array
-    given = Evaluator(point.values, point.sizes).tensor(derivation.tensor)
+    given = Evaluator(derivation.with_adjoints(point.values, point.sizes), point.sizes).tensor(
+        derivation.tensor
+    )
     count = len(derivation.outputs)
     if derivation.layout == "denominator":
         given = np.moveaxis(given, range(given.ndim - count, given.ndim), range(count))

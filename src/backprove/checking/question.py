@@ -62,7 +62,7 @@ class Question:
         """The right derivative, with intermediate values written out."""
         tensor = self.derivation.tensor
         if self.derivation.definitions:
-            return Tensor(tensor.axes, b.inline(tensor.body, self.derivation.program.definitions))
+            return Tensor(tensor.axes, b.inline(tensor.body, self.derivation.definitions))
         return tensor
 
     def with_facts(self, tensor: Tensor) -> Tensor:
