@@ -12,7 +12,7 @@ import numpy as np
 from backprove.errors import NotationError, ShapeError, UnknownName
 from backprove.graphs import presentation
 from backprove.graphs.compiled import NotScalar
-from backprove.graphs.inputs import read_values
+from backprove.graphs.inputs import needed_sizes, read_values
 from backprove.graphs.local import LocalForm
 from backprove.graphs.nodes import (
     GraphNode,
@@ -85,12 +85,12 @@ class Graph(Result):
         """The name of the output."""
         return self.nodes[self._of_value[self.program.output]].name
 
-    @property
+    @cached_property
     def inputs(self) -> list[str]:
         """The names of the inputs and parameters, in the order in which they occur."""
         return [n.name for n in self.nodes if n.value.kind == "input"]
 
-    @property
+    @cached_property
     def operations(self) -> list[str]:
         """The names of the operations, the output last."""
         return [n.name for n in self.nodes if n.value.kind == "operation"]
@@ -235,7 +235,7 @@ class Graph(Result):
         (40.171, 40.171)
         """
         given = {**(values or {}), **named}
-        arrays, sizes = read_values(self.program, given, self.domains)
+        arrays, sizes = read_values(self.program, given, self.domains, self.inputs, self._sizes)
         active = self._active(wrt)
         shape = tuple(size.at(sizes) for size in self.program.output.shape)
         seed, root = self._seed(upstream, shape)
@@ -274,6 +274,10 @@ class Graph(Result):
                     hint=f"Inputs: {', '.join(self.inputs)}.",
                 )
         return self._depending(wanted)
+
+    @cached_property
+    def _sizes(self) -> set[str]:
+        return needed_sizes(self.program)
 
     @cached_property
     def _varying(self) -> list[bool]:

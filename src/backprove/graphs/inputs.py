@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,10 +17,26 @@ from backprove.notation.operations import Program
 _TOLERANCE = 1e-9
 
 
+def needed_sizes(program: Program) -> set[str]:
+    """The named sizes that the values of a program have."""
+    return {n for v in program.values if v.shape for size in v.shape for n in size.names()}
+
+
 def read_values(
-    program: Program, values: Mapping[str, Any], domains: Mapping[str, str]
+    program: Program,
+    values: Mapping[str, Any],
+    domains: Mapping[str, str],
+    inputs: Iterable[str],
+    needed: Set[str],
 ) -> tuple[dict[Array, np.ndarray], dict[str, int]]:
     """The inputs as arrays, and the value of every named size.
+
+    Args:
+        program: the program.
+        values: what was given, by name.
+        domains: where the inputs must lie.
+        inputs: the names that need a value.
+        needed: the named sizes that need one (:func:`needed_sizes`).
 
     Raises:
         UnknownName: a value for a name that is no symbol.
@@ -38,14 +54,13 @@ def read_values(
             )
         if value is None:
             raise DomainError(f"the value of '{name}' is None; expected a number or an array")
-    missing = [v.name for v in program.inputs if v.name not in values]
+    missing = [name for name in inputs if name not in values]
     if missing:
         listed = ", ".join(missing)
         example = ", ".join(f"{name}=..." for name in missing)
         raise DomainError(f"no value is given for {listed}", hint=f"Pass {example}.")
     arrays, sizes = bind_values(program, values)
-    names = {n for v in program.values if v.shape for size in v.shape for n in size.names()}
-    for name in sorted(names - set(sizes)):
+    for name in sorted(needed - set(sizes)):
         raise ShapeError(
             f"the size {name} follows from no input",
             hint="Declare a symbol that has it as an axis of its own.",

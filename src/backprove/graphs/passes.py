@@ -49,7 +49,7 @@ class ScalarPass:
 
     def __init__(self, tape: Tape, inputs: Mapping[Array, np.ndarray], seed: Any) -> None:
         self.tape = tape
-        numbers = {tape.index[v]: float(inputs[v.array]) for v in tape.values if v.kind == "input"}
+        numbers = {k: float(inputs[array]) for k, array in tape.inputs}
         self.values, self.slopes = tape.forward(numbers)
         self.adjoints = tape.backward(self.slopes, seed=float(seed))
         self._totals: dict[int, tuple[np.ndarray, np.ndarray]] = {}

@@ -79,6 +79,7 @@ class Tape:
         self.constants = [
             (k, _constant(v)) for k, v in enumerate(self.values) if v.kind == "constant"
         ]
+        self.inputs = [(k, v.array) for k, v in enumerate(self.values) if v.kind == "input"]
         self.steps: list[Group | Chain] = []
         self.edge_count = 0
         self._compiled: dict[tuple[object, ...], Kind] = {}
