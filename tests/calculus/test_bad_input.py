@@ -72,7 +72,7 @@ def test_bad_text_is_refused_with_its_position_within_a_second(text, wrt, kind, 
     error = raised.value
     assert message in str(error)
     assert error.span is not None and (error.span.start, error.span.end) == span
-    assert error.text and text.startswith(error.text[:40])
+    assert text.startswith(error.text[:40])  # long texts are cut
     assert len(error.render()) < 1000
 
 
