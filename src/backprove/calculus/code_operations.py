@@ -127,6 +127,8 @@ def _same_sizes(writer: Writer, value: Value, listed: str) -> bool:
 
 
 def _reshape(writer: Writer, value: Value, operands: Sequence[Text]) -> Text | None:
+    if not value.shape or not value.inputs[0].shape:
+        return None
     if len(value.shape) == 1:
         return Text(f"{operands[0].within(ATOM)}.reshape(-1)")
     return Text(f"{operands[0].within(ATOM)}.reshape{writer.shape(value.shape)}")
