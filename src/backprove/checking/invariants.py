@@ -70,7 +70,7 @@ def invariants(scenes: Sequence[Scene], name: str) -> list[Invariant]:
     found: list[Invariant] = []
     held: set[str] = set()
     for candidate in _candidates(name, scenes[0].expected.shape):
-        if candidate.needs and candidate.needs not in held or candidate.unless in held:
+        if (candidate.needs and candidate.needs not in held) or held.intersection(candidate.unless):
             continue
         worst = max(_ratio(*candidate.residual(s, s.expected)) for s in scenes)
         if worst >= (3e-4 if candidate.loose else 1e-7):
@@ -99,7 +99,7 @@ class _Candidate:
     reason: str
     residual: Residual
     needs: str = ""
-    unless: str = ""
+    unless: tuple[str, ...] = ()
     loose: bool = False
 
 
@@ -124,7 +124,7 @@ def _candidates(name: str, shape: tuple[int, ...]) -> Iterator[_Candidate]:
             f"the gradient of {name} must be nearly orthogonal to {name}{along}",
             f"scaling {name}{along} changes next to nothing",
             _orthogonal(axis, False),
-            unless=orthogonal,
+            unless=(orthogonal, zero_sum),
             loose=True,
         )
     for degree in (1, 2, 3):

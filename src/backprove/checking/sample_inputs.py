@@ -58,7 +58,7 @@ def nearby(
 def _near(value: np.ndarray, rng: np.random.Generator, spread: float, keep: bool) -> np.ndarray:
     if not value.size or not np.all(np.isfinite(value)):
         return value
-    if np.all((value == 0) | (value == 1)) and value.size > 1:
+    if np.all((value == 0) | (value == 1)) and np.ptp(value) == 1:
         if keep:
             return rng.permuted(value, axis=-1) if value.ndim else value
         return value * rng.uniform(0.5, 1.5, value.shape)

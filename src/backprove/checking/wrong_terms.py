@@ -221,7 +221,7 @@ def _term(
     difference = given - right
     support = _support(matrix, difference, [], most=1, width=1, names=names)
     if support is None:
-        support = _support(matrix, difference, [], most=2, width=60, names=names)
+        support = _pair(matrix, difference, names)
     if support is None:
         return None
     wrong_by = _coefficients(matrix, support, difference)
@@ -308,6 +308,30 @@ def _support(
                 scored[chosen] = max(scored.get(chosen, 0.0), float(fit[k]) - np.linalg.norm(rest))
         beam = [list(s) for s in sorted(scored, key=lambda s: -scored[s])[:width]]
     return None
+
+
+def _pair(matrix: np.ndarray, target: np.ndarray, names: Sequence[Term]) -> list[int] | None:
+    """The two rows with the shortest texts of which the target is a combination, over all pairs."""
+    top = float(np.linalg.norm(target))
+    rows = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    share = rows @ (target / top)
+    best: tuple[int, list[int]] | None = None
+    for start in range(0, len(rows), 256):
+        part = slice(start, start + 256)
+        cosine = rows[part] @ rows.T
+        free = 1 - cosine**2
+        explained = share[part, None] ** 2 + share**2 - 2 * np.outer(share[part], share) * cosine
+        with np.errstate(all="ignore"):
+            fits = np.where(free > 1e-9, np.abs(1 - explained / free), 1.0) < 1e-9
+        for i, j in np.argwhere(fits):
+            pair = [start + int(i), int(j)]
+            length = sum(len(names[k].text) for k in pair)
+            if pair[0] >= pair[1] or (best is not None and length >= best[0]):
+                continue
+            rest = target - _coefficients(matrix, pair, target) @ matrix[pair]
+            if np.linalg.norm(rest) <= _CLOSE * top:
+                best = (length, pair)
+    return best[1] if best else None
 
 
 def _scaled(term: Term, coefficient: float) -> str:

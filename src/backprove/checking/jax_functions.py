@@ -1,0 +1,109 @@
+"""JAX functions as subjects: their own VJP or JVP is what is checked, custom rules included.
+
+This file is imported only when such a function is checked, so that JAX is not loaded before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backprove.checking.subjects import (
+    Subject,
+    as_array,
+    call,
+    collected,
+    input_names,
+    is_real,
+    judged_inputs,
+    real_array,
+)
+from backprove.errors import InputError
+
+
+def jax_subject(
+    fn: Callable[..., Any],
+    inputs: Sequence[Any],
+    *,
+    names: Sequence[str] | None,
+    wrt: Sequence[str] | None,
+    mode: str,
+) -> Subject:
+    """The subject for a JAX function; ``mode`` is ``vjp``, ``jvp`` or ``grad``.
+
+    Raises:
+        InputError: an input is not one array, or ``fn`` is not a function that JAX can trace.
+    """
+    for value in inputs:
+        if isinstance(value, (dict, list, tuple)) and not _rectangular(value):
+            raise InputError(
+                f"An input is a {type(value).__name__}, and one array per input is expected.",
+                hint="Wrap the function so that it takes its parameters one by one.",
+            )
+    arrays = [np.array(value) for value in inputs]
+    called = input_names(fn, len(arrays), names)
+    judged = judged_inputs(called, arrays, wrt)
+    compiled = jax.jit(fn)
+
+    def forward(values: Sequence[np.ndarray]) -> np.ndarray:
+        with _precision(values):
+            try:
+                value = compiled(*values)
+            except (jax.errors.JAXTypeError, TypeError):
+                value = fn(*(jnp.asarray(v) for v in values))
+            return as_array(value)
+
+    def split(values: Sequence[np.ndarray]) -> tuple[Callable[..., Any], list[Any]]:
+        everything = [jnp.asarray(v) for v in values]
+
+        def restricted(*moved: Any) -> Any:
+            full = list(everything)
+            for k, value in zip(judged, moved, strict=True):
+                full[k] = value
+            return fn(*full)
+
+        return restricted, [everything[k] for k in judged]
+
+    def pullback(g: np.ndarray, values: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+        with _precision(values):
+            restricted, moved = split(values)
+
+            def run() -> Any:
+                output, back = jax.vjp(restricted, *moved)
+                return back(jnp.asarray(g, dtype=output.dtype))
+
+            gradients = [np.asarray(v) for v in call(run, [], "its VJP")]
+        chosen = [values[k] for k in judged]
+        called_here = [called[k] for k in judged]
+        return collected(gradients, chosen, range(len(judged)), called_here, "its VJP")
+
+    def pushforward(tangents: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> np.ndarray:
+        with _precision(values):
+            restricted, moved = split(values)
+
+            def run() -> Any:
+                cast = [jnp.asarray(t, dtype=m.dtype) for t, m in zip(tangents, moved, strict=True)]
+                return jax.jvp(restricted, tuple(moved), tuple(cast))[1]
+
+            return real_array(call(run, [], "its JVP"), "the tangent of the output", "its JVP")
+
+    title = getattr(fn, "__name__", type(fn).__name__)
+    return Subject(title, called, arrays, judged, forward, pullback, pushforward)
+
+
+def _rectangular(value: Any) -> bool:
+    try:
+        return not isinstance(value, dict) and np.asarray(value).dtype.kind in "fiub"
+    except ValueError:
+        return False
+
+
+def _precision(values: Sequence[np.ndarray]) -> AbstractContextManager[Any]:
+    """Double precision where an input has it; JAX would round it to single otherwise."""
+    double = any(is_real(v) and np.asarray(v).dtype == np.float64 for v in values)
+    return jax.enable_x64(True) if double else nullcontext()

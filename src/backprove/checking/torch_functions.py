@@ -1,0 +1,150 @@
+"""PyTorch functions, autograd functions and modules as subjects (extra ``torch``).
+
+This file is imported only when one is checked, so that PyTorch is not loaded before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from backprove.checking.subjects import (
+    Fault,
+    Subject,
+    as_array,
+    call,
+    collected,
+    input_names,
+    is_real,
+    judged_inputs,
+)
+from backprove.errors import InputError
+
+
+def torch_subject(
+    fn: Callable[..., Any],
+    rule: Callable[..., Any] | None,
+    inputs: Sequence[Any],
+    *,
+    names: Sequence[str] | None,
+    wrt: Sequence[str] | None,
+    mode: str,
+) -> Subject:
+    """The subject for a PyTorch function; the parameters of a module are inputs as well.
+
+    Args:
+        fn: a function of tensors, ``autograd.Function.apply`` or a module.
+        rule: ``backward(g, *inputs)`` on tensors; None for autograd's own gradient.
+        inputs: tensors or arrays.
+        names: a name for each input of ``fn``; parameters have their own.
+        wrt: which inputs and parameters to judge.
+        mode: ``vjp`` or ``grad``.
+
+    Raises:
+        InputError: ``mode`` is ``jvp``, or the inputs do not fit.
+    """
+    if mode == "jvp":
+        raise InputError("PyTorch functions are checked in reverse mode; use check_vjp.")
+    target = fn
+    if isinstance(getattr(fn, "__self__", None), type) and hasattr(fn.__self__, "forward"):
+        target = fn.__self__.forward  # its signature names the inputs after the context
+    plain = [_as_numpy(v) for v in inputs]
+    count = len(plain)
+    called = _names(target, count, names)
+    parameters: dict[str, Any] = {}
+    if isinstance(fn, torch.nn.Module):
+        parameters = {n: p for n, p in fn.named_parameters() if p.requires_grad}
+    arrays = plain + [_as_numpy(p) for p in parameters.values()]
+    called = called + list(parameters)
+    judged = judged_inputs(called, arrays, wrt)
+
+    def evaluate(tensors: Sequence[Any]) -> Any:
+        if not isinstance(fn, torch.nn.Module):
+            return fn(*tensors)
+        state = dict(zip(parameters, tensors[count:], strict=True))
+        kept = {n: _like(b.detach().clone(), tensors) for n, b in fn.named_buffers()}
+        return torch.func.functional_call(fn, {**kept, **state}, tuple(tensors[:count]))
+
+    def forward(values: Sequence[np.ndarray]) -> np.ndarray:
+        with torch.no_grad():
+            return as_array(_as_numpy(evaluate([_tensor(v) for v in values])))
+
+    def pullback(g: np.ndarray, values: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+        tensors = [_tensor(v) for v in values]
+        seed = torch.from_numpy(np.array(g))
+        rule_name = "backward"
+        if rule is not None:
+            given = call(rule, [*([] if mode == "grad" else [seed]), *tensors], rule_name)
+            parts = list(given) if isinstance(given, (tuple, list)) else [given]
+            _unchanged(tensors, values, called)
+            return collected(
+                [None if p is None else _as_numpy(p) for p in parts], values, judged, called,
+                rule_name,
+            )
+        for k in judged:
+            tensors[k].requires_grad_(True)
+
+        def run() -> Any:
+            output = evaluate([t.clone() if k in judged else t for k, t in enumerate(tensors)])
+            if not output.requires_grad:
+                return [None] * len(judged)
+            wanted = [tensors[k] for k in judged]
+            seeded = seed.to(output.dtype).reshape(output.shape)
+            return torch.autograd.grad(output, wanted, seeded, allow_unused=True)
+
+        gradients = [None if p is None else _as_numpy(p) for p in call(run, [], rule_name)]
+        _unchanged(tensors, values, called)
+        chosen = [values[k] for k in judged]
+        called_here = [called[k] for k in judged]
+        return collected(gradients, chosen, range(len(judged)), called_here, rule_name)
+
+    def pushforward(tangents: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> np.ndarray:
+        raise InputError("PyTorch functions are checked in reverse mode; use check_vjp.")
+
+    owner = getattr(fn, "__self__", None)
+    title = owner.__name__ if isinstance(owner, type) else getattr(fn, "__name__", "")
+    title = title or type(fn).__name__
+    subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
+    subject.missing_is_zero = rule is None  # autograd takes None for zero
+    return subject
+
+
+def _names(target: Callable[..., Any], count: int, names: Sequence[str] | None) -> list[str]:
+    if names is not None:
+        return input_names(target, count, names)
+    found = input_names(target, count + 1, None) if count else []
+    if found and found[0] in ("ctx", "context"):
+        return found[1:]
+    return input_names(target, count, None)
+
+
+def _tensor(value: np.ndarray) -> Any:
+    return torch.from_numpy(np.array(value))
+
+
+def _as_numpy(value: Any) -> np.ndarray:
+    if not isinstance(value, torch.Tensor):
+        return as_array(value)
+    value = value.detach().cpu()
+    if value.dtype == torch.bfloat16:
+        value = value.float()
+    return np.array(value.numpy())
+
+
+def _like(buffer: Any, tensors: Sequence[Any]) -> Any:
+    """A buffer in the precision of the inputs."""
+    real = [t for t in tensors if t.is_floating_point()]
+    return buffer.to(real[0].dtype) if buffer.is_floating_point() and real else buffer
+
+
+def _unchanged(tensors: Sequence[Any], values: Sequence[np.ndarray], names: Sequence[str]) -> None:
+    for name, tensor, value in zip(names, tensors, values, strict=True):
+        if not np.array_equal(tensor.detach().numpy(), value, equal_nan=is_real(value)):
+            raise Fault(
+                f"backward changes its input {name} in place; what runs later sees the changed "
+                "values.",
+                f"changes the input {name}",
+            )
