@@ -11,12 +11,21 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "backprove"
 FILES = sorted(SOURCE.rglob("*.py"))
 HOMES = {
-    "jax": ("networks/", "training/", "studies/", "calculus/tracing"),
+    "jax": (
+        "networks/",
+        "training/",
+        "studies/",
+        "calculus/tracing",
+        "calculus/traced",
+        "calculus/equations",
+        "calculus/primitives",
+        "checking/jax_functions",
+    ),
+    "torch": ("checking/torch_functions",),
     "optax": ("training/", "studies/"),
     "typer": ("app/",),
     "rich": ("app/",),
     "click": ("app/",),
-    "altair": ("views/",),
     "vl_convert": ("views/",),
     "graphlay": ("views/",),
     "math_core": ("views/",),
@@ -24,7 +33,15 @@ HOMES = {
 }
 LAZY_FILES = ("app/", "worksheets/engine.py")
 """Where an import inside of a function keeps a library out of commands that do not need it."""
-SLOW = ("jax", "scipy", "altair", "vl_convert", "backprove.calculus.tracing")
+SLOW = (
+    "jax",
+    "scipy",
+    "torch",
+    "vl_convert",
+    "backprove.calculus.tracing",
+    "backprove.checking.jax_functions",
+    "backprove.checking.torch_functions",
+)
 """What may be imported inside of a function anywhere, because few calls need it."""
 
 

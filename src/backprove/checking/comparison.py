@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
+from backprove import functions
 from backprove.calculus import numeric
 from backprove.checking.verdict import Counterexample
 from backprove.errors import DomainError
+from backprove.notation import building as b
 from backprove.notation.equality import Equality
 from backprove.notation.equality import compare as prove
 from backprove.notation.evaluation import Evaluator, run_program
-from backprove.notation.expressions import Array, Tensor
+from backprove.notation.expressions import Array, Expr, Fn, Tensor, Test
 from backprove.notation.operations import Program
 
 DIFFERENT = 1e-6
 EQUAL = 1e-9
 SCALES = (1.0, 3.0, 0.4, 8.0)
+WIDE_SCALES = (30.0, 100.0, 300.0, 1000.0, 10_000.0)
 POINTS = 5
 
 
@@ -62,48 +66,117 @@ def compare_numerically(
         definitions: not used for values that the program computes.
         seed: the seed of the points.
     """
-    worst = Comparison("equal")
-    compared, undefined = 0, False
+    tally = _Tally(program, truth, claim)
     try:
-        points = numeric.points(program, count=POINTS, seed=seed, extra=extra, scales=SCALES)
-        usual = 0.0
-        for point in points:
-            # Where a softmax saturates, the truth can be rounding noise alone: what counts there
-            # is the size that the derivative has at the first, ordinary point.
-            floor = 1e-13 * min(1.0, usual)
-            found, broken = _at_point(program, point, truth, claim, floor)
-            usual = usual or _scale(point, truth)
-            undefined = undefined or broken
-            if found is None:
-                continue
-            compared += 1
-            if found.deviation > worst.deviation:
-                worst = found
-            if worst.deviation > 1e-2:
+        for point in numeric.points(program, count=POINTS, seed=seed, extra=extra, scales=SCALES):
+            if tally.add(point):
                 break
+        if tally.worst.deviation < EQUAL:
+            _reach_all_sides(tally, extra, seed)
     except DomainError as error:
-        if not compared:
+        if not tally.compared:
             return Comparison("unknown", reason=error.message)
-    if not compared:
+    return tally.outcome()
+
+
+@dataclass
+class _Tally:
+    """The comparisons so far: the worst of them, and which sides of the kinks they reached."""
+
+    program: Program
+    truth: Tensor
+    claim: Tensor
+
+    def __post_init__(self) -> None:
+        self.worst = Comparison("equal")
+        self.compared = 0
+        self.undefined = False
+        self.usual = 0.0
+        self.kinks = kinks_of(self.truth.body, self.claim.body)
+        self.sides: dict[Expr, set[bool]] = {kink: set() for kink in self.kinks}
+
+    def add(self, point: numeric.Point) -> bool:
+        """Compare at one more point; True if the two differ beyond doubt."""
+        # Where a softmax saturates, the truth can be rounding noise alone: what counts there is
+        # the size that the derivative has at the first, ordinary point.
+        floor = 1e-13 * min(1.0, self.usual)
+        found, broken = _at_point(self.program, point, self.truth, self.claim, floor)
+        self.usual = self.usual or _scale(point, self.truth)
+        self.undefined = self.undefined or broken
+        evaluator = Evaluator(point.values, point.sizes)
+        for kink, sides in self.sides.items():
+            value = evaluator.labelled(kink)[1]
+            sides.update(side for side, hit in ((True, value > 0), (False, value < 0)) if hit.any())
+        if found is None:
+            return False
+        self.compared += 1
+        if found.deviation > self.worst.deviation:
+            self.worst = found
+        return self.worst.deviation > 1e-2
+
+    @property
+    def one_sided(self) -> bool:
+        """True if some kink was only seen from one side."""
+        return any(len(sides) < 2 for sides in self.sides.values())
+
+    def outcome(self) -> Comparison:
+        """What the points say."""
+        worst = self.worst
+        if not self.compared:
+            reason = "the claim is finite at no sample point"
+            return Comparison("unknown", undefined=self.undefined, reason=reason)
+        status, reason = (
+            "unknown",
+            (
+                f"the two agree to {worst.deviation:.0e}, "
+                "which rounding could explain as well as a small mistake"
+            ),
+        )
+        if worst.deviation > DIFFERENT:
+            status, reason = "different", ""
+        elif worst.deviation < EQUAL:
+            status, reason = "equal", ""
         return Comparison(
-            "unknown", undefined=undefined, reason="the claim is finite at no sample point"
+            status, worst.deviation, worst.counterexample, self.compared, self.undefined, reason
         )
-    status = (
-        "different"
-        if worst.deviation > DIFFERENT
-        else "equal"
-        if worst.deviation < EQUAL
-        else "unknown"
-    )
-    reason = (
-        ""
-        if status != "unknown"
-        else (
-            f"the two agree to {worst.deviation:.0e}, "
-            "which rounding could explain as well as a small mistake"
-        )
-    )
-    return Comparison(status, worst.deviation, worst.counterexample, compared, undefined, reason)
+
+
+def _reach_all_sides(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
+    """More points, further out, until every kink has been seen from both sides or none helps."""
+    for scale in WIDE_SCALES:
+        if not tally.one_sided:
+            return
+        points = numeric.points(tally.program, count=1, seed=seed + 1, extra=extra, scales=(scale,))
+        try:
+            for point in points:
+                if tally.add(point):
+                    return
+        except DomainError:
+            continue
+
+
+def kinks_of(*bodies: Expr) -> list[Expr]:
+    """The values whose sign decides a branch in any of the expressions (closed ones only).
+
+    A claim can be wrong on one side of a kink alone, so both sides have to be looked at.
+    """
+    found: dict[Expr, None] = {}
+    stack, seen = list(bodies), set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.extend(node.children())
+        if isinstance(node, Test):
+            found[node.value] = None
+        elif isinstance(node, Fn) and node.name in functions.ELEMENTWISE:
+            record = functions.lookup(node.name)
+            if record.kinks and record.arity == 2:
+                found[b.sub(*node.args)] = None
+            for kink in record.kinks if record.arity == 1 else ():
+                found[b.sub(node.args[0], b.num(Fraction(kink.at)))] = None
+    return list(found)
 
 
 def _at_point(
@@ -209,4 +282,5 @@ def kink_values_differ(program: Program, truth: Tensor, claim: Tensor) -> bool:
     except DomainError:
         return False
     both = np.isfinite(expected) & np.isfinite(given)
-    return bool(np.any(np.abs(np.where(both, expected - given, 0.0)) > DIFFERENT))
+    difference = np.where(both, expected, 0.0) - np.where(both, given, 0.0)
+    return bool(np.any(np.abs(difference) > DIFFERENT))
