@@ -121,6 +121,10 @@ def _parts_of_question(question: str) -> Iterator[tuple[str, str]]:
         elif node.kind == "binary" and node.value == "**":
             yield f"({_text(question, node.children[0])})", "slope"
     for node in nodes:
+        if node.kind == "binary" and node.value == "-" and node.children[0].value == 1:
+            inner = _text(question, node.children[1])
+            yield f"({inner}*(1 - {inner}))", "spread"
+    for node in nodes:
         text = _text(question, node)
         yield (text if node.kind in ("name", "call") else f"({text})"), "question"
         if node.kind == "call" and node.value in ("inv", "det"):

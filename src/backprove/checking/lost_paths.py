@@ -21,8 +21,8 @@ from backprove.calculus.accumulation import (
     depends_on,
 )
 from backprove.errors import BackproveError
-from backprove.notation.evaluation import Evaluator
 from backprove.notation import building as b
+from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Add, Array, Expr, Num, Tensor
 from backprove.notation.operations import Program, Value
 
@@ -112,6 +112,8 @@ class Spoiled:
         edges = self.edges[0]
         several = [k for k, e in enumerate(edges) if self.uses[e.contribution.value] > 1]
         alone = [k for k in several if _appearances(edges[k].contribution) == 1]
+        for k in self._summands():
+            yield Lost("missing_term", _path_text(edges[k])), {k: "drop"}
         for k in alone:
             yield Lost("missing_path", _path_text(edges[k])), {k: "drop"}
         for k in several:
@@ -129,6 +131,8 @@ class Spoiled:
             rows, columns = edge.local.shape
             if rows == columns and not np.allclose(edge.local, np.eye(rows)):
                 yield Lost(self._name_of_lost(k), _path_text(edge)), {k: "identity"}
+                if not np.allclose(edge.local, -np.eye(rows)):
+                    yield Lost(self._name_of_lost(k), _path_text(edge)), {k: "opposite"}
         for k, edge in enumerate(edges):
             if k not in alone:
                 yield Lost("missing_path", _path_text(edge)), {k: "drop"}
@@ -143,6 +147,23 @@ class Spoiled:
                 {first: "identity", second: "identity"},
             )
 
+    def _summands(self) -> list[int]:
+        """Uses in a sum that is the function itself: a whole term of it is not differentiated."""
+        if self.program.output.shape:
+            return []
+        top, stack = set(), [self.program.output]
+        while stack:
+            value = stack.pop()
+            if value.operation in LINEAR and value not in top:
+                top.add(value)
+                stack.extend(value.inputs)
+        return [
+            k
+            for k, e in enumerate(self.edges[0])
+            if e.contribution.consumer in top
+            and e.contribution.consumer.operation in ("add", "subtract")
+        ]
+
     def _inner(self, k: int) -> bool:
         """True if a function that is not linear is applied after this use."""
         consumer = self.edges[0][k].contribution.consumer
@@ -156,13 +177,15 @@ class Spoiled:
         """The name of the mistake of leaving out one local derivative."""
         edge = self.edges[0][k]
         consumer = edge.contribution.consumer
-        if np.allclose(edge.local, -np.eye(len(edge.local))) and not self._inner(k):
+        if np.allclose(edge.local, -np.eye(len(edge.local))):
             return "sign"
         if consumer.operation in ("log_softmax", "logsumexp"):
             return "missing_term"
         others = [v for v in consumer.inputs if v is not edge.contribution.value]
         plain = others and all(not _depends_on_data(v) for v in others)
         if plain and consumer.operation in PRODUCTS:
+            if all(v.number is not None for v in others):
+                return "missing_chain" if self._inner(k) else "missing_factor"
             return "missing_normalizer" if consumer.operation == "divide" else "missing_factor"
         held = others and all(v not in self.active for v in others)
         if held and consumer.operation in ("multiply", "divide") and not self._inner(k):
@@ -189,6 +212,8 @@ class Spoiled:
                 local = dropped
             elif change == "identity":
                 local = np.eye(local.shape[0])
+            elif change == "opposite":
+                local = -np.eye(local.shape[0])
             elif change == "diagonal":
                 local = np.diag(np.diag(local))
             elif change == "transpose":

@@ -26,7 +26,7 @@ from backprove.errors import BackproveError
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index
 from backprove.notation.claims import classify_claim
-from backprove.notation.evaluation import Evaluator
+from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import (
     ZERO,
     Add,
@@ -146,7 +146,7 @@ def find_mistake(
     lost = _lost(program, truth, points, given)
     whole = _whole_claim(trial, claim, indices, text)
     if whole is not None:
-        if lost is not None and whole.name != "transposed" and lost.mistake != "transposed":
+        if lost is not None and lost.mistake == "missing_chain" and whole.name != "sign":
             return Mistake(lost.mistake, lost.where, whole.fixed)
         return whole
     found = None
@@ -156,7 +156,11 @@ def find_mistake(
         return found
     if lost is not None and (found is None or found.name not in SMALLER):
         return Mistake(lost.mistake, lost.where, found.fixed if found else None)
-    return found or _by_terms(trial, claim, indices) or _as_scalars(program, truth, claim)
+    if found is None and (read is None or not text):
+        found = _by_terms(trial, claim, indices)
+    return (
+        found or _as_symmetric(program, points, truth, claim) or _as_scalars(program, truth, claim)
+    )
 
 
 SMALLER = ("sign", "transposed", "wrong_order", "wrong_axis", "wrong_delta")
@@ -194,7 +198,10 @@ def _by_places(
     except FAILURES:
         return _by_text(trial, text, read, program, indices)
     plain = ("sum", "mean", "negative", "add", "subtract", "index", "transpose", "trace")
-    composed = sum(v.operation not in plain for v in program.operations) > 1
+    first_order = any(
+        trial.truth.shape == (*program.output.shape, *a.shape) for a in program.symbols.values()
+    )
+    composed = first_order and sum(v.operation not in plain for v in program.operations) > 1
     edits = PlaceEdits(written, pool, composed)
     found = _first_that_fits(trial, edits.small(), expected, read)
     found = found or _by_terms(trial, claim, indices)
@@ -216,6 +223,25 @@ def _first_that_fits(
         if candidate is not None and trial.matches(candidate):
             return Mistake(edit.mistake, edit.where, edit.text)
     return None
+
+
+def _as_symmetric(
+    program: Program, points: Sequence[numeric.Point], truth: Tensor, claim: Tensor
+) -> Mistake | None:
+    """The claim is right where every square matrix is symmetric."""
+    square = [a for a in program.symbols.values() if len(a.shape) == 2 and a.shape[0] == a.shape[1]]
+    if not square:
+        return None
+    try:
+        for point in points:
+            changed = {a: (v + v.T) / 2 if a in square else v for a, v in point.inputs.items()}
+            evaluator = Evaluator(run_program(program, changed, point.sizes), point.sizes)
+            if not close(evaluator.tensor(claim), evaluator.tensor(truth)):
+                return None
+    except BackproveError:
+        return None
+    names = ", ".join(a.name for a in square)
+    return Mistake("assumed_symmetric", f"right only under: {names} symmetric", None)
 
 
 def _as_scalars(program: Program, truth: Tensor, claim: Tensor) -> Mistake | None:
@@ -319,7 +345,19 @@ def _whole_claim(trial: Trial, claim: Tensor, indices: Sequence[str], text: str)
         flipped = Tensor(claim.axes[::-1], claim.body)
         if trial.matches(flipped):
             return Mistake("transposed", "the whole claim", _printed(flipped, indices))
+        both = _both_entries(claim)
+        if trial.matches(both):
+            where = "entries (i, j) and (j, i) are one variable"
+            return Mistake("symmetric_convention", where, _printed(both, indices))
     return None
+
+
+def _both_entries(claim: Tensor) -> Tensor:
+    """G + Gᵀ - diag(G): the derivative by the entries of a symmetric matrix (Cookbook, eq. 138)."""
+    first, second = claim.axes
+    turned = b.substitute(claim.body, {first: Index.of(second), second: Index.of(first)})
+    diagonal = b.mul(claim.body, b.delta(first, second))
+    return _over(claim, b.sub(b.add(claim.body, turned), diagonal))
 
 
 def _same_number(trial: Trial, claim: Tensor) -> float | None:
@@ -472,7 +510,9 @@ def _name_of_missing(base: Expr, exponent: Fraction, truth: Expr) -> str:
         return "missing_delta"
     if isinstance(base, (Test,)) or _is_slope(base):
         return "missing_chain"
-    if exponent < 0 and (_holds_sum(base) or not (base.axes or isinstance(base, Ref))):
+    if exponent < 0 and isinstance(base, Ref):
+        return "missing_chain"
+    if exponent < 0 and (_holds_sum(base) or not base.axes):
         return "missing_normalizer"
     return "missing_factor"
 

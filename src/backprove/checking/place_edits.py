@@ -33,7 +33,7 @@ CONFUSED = {
     "sqrt": ("norm",),
     "logsumexp": ("softmax",),
 }
-SUMMING = re.compile(r"\b(sum|norm|mean|var|sqrt|det|prod|logsumexp)\(")
+SUMMING = re.compile(r"\b(sum|norm|mean|var|sqrt|det|prod|logsumexp|abs)\(")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class PlaceEdits:
         yield from self._comparisons()
         yield from self._functions()
         yield from self._terms()
+        yield from self._products_added()
         yield from self._replaced(symbols=True)
         yield from self._operators()
 
@@ -425,11 +426,7 @@ class PlaceEdits:
             products += [(value, np.diag(factor), f"(({text}) @ {shown})"),
                          (np.diag(factor), value, f"({shown} @ ({text}))")]  # fmt: skip
         for left, right, by in products:
-            if (
-                left.ndim
-                and right.ndim
-                and left.shape[-1] == right.shape[0 if right.ndim == 1 else -2]
-            ):
+            if max(left.ndim, right.ndim) <= 2 and left.shape[-1] == right.shape[0]:
                 yield self._edit(at, left @ right, by, name, filler.text)
 
     def _missing(self, filler: Filler) -> str:
@@ -450,9 +447,11 @@ class PlaceEdits:
             return "missing_factor"
         if filler.origin == "size" or SUMMING.search(filler.text):
             return "missing_normalizer"
-        if filler.origin == "symbol":
-            return "missing_chain" if self.composed else "missing_factor"
-        return "missing_normalizer" if filler.origin in ("question", "slope") else "missing_factor"
+        if filler.origin == "slope":
+            return "extra_factor"
+        if filler.origin == "spread":
+            return "missing_normalizer"
+        return "missing_chain" if self.composed else "missing_factor"
 
     def _terms(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -472,6 +471,26 @@ class PlaceEdits:
                     by = f"(({text}) {operator} {shown}{filler.text})"
                     edited = value + sign * factor * term
                     yield self._edit(at, edited, by, "missing_term", f"{shown}{filler.text}")
+
+    def _products_added(self) -> Iterator[PlaceEdit]:
+        """A product of two symbols added to the whole claim."""
+        written = self.written
+        value = np.asarray(written.places[0].value, dtype=float)
+        if written.indices or value.ndim == 0:
+            return
+        text = written.source(0)
+        arrays = [f for f in self.pool if f.origin == "symbol" and np.ndim(f.value) in (1, 2)]
+        for one in arrays:
+            for two in arrays:
+                if one.value.shape[-1] != two.value.shape[0]:
+                    continue
+                term = one.value @ two.value
+                if term.shape != value.shape:
+                    continue
+                for factor in (1, -1, 2, -2):
+                    shown = f"(({text}) + ({factor})*({one.text} @ {two.text}))"
+                    where = f"{one.text} @ {two.text}"
+                    yield self._edit(0, value + factor * term, shown, "missing_term", where)
 
     def _functions(self) -> Iterator[PlaceEdit]:
         written = self.written
