@@ -72,7 +72,7 @@ def wrong_verdicts() -> list[tuple[Case, Wrong, Verdict]]:
     return [(c, w, verdict_on(c, w.claim)) for c, w in WRONG]
 
 
-@pytest.mark.parametrize("case, claim", RIGHT, ids=lambda v: getattr(v, "id", None))
+@pytest.mark.parametrize(("case", "claim"), RIGHT, ids=lambda v: getattr(v, "id", None))
 def test_a_published_derivative_is_right(case: Case, claim: str) -> None:
     verdict = verdict_on(case, claim)
     assert verdict.accepted, (case.id, claim, verdict.message)
@@ -80,7 +80,7 @@ def test_a_published_derivative_is_right(case: Case, claim: str) -> None:
         assert verdict.evidence and "random" not in verdict.evidence
 
 
-@pytest.mark.parametrize("case, claim", REWRITTEN, ids=lambda v: getattr(v, "id", None))
+@pytest.mark.parametrize(("case", "claim"), REWRITTEN, ids=lambda v: getattr(v, "id", None))
 def test_a_published_derivative_in_another_form_is_right(case: Case, claim: str) -> None:
     verdict = verdict_on(case, claim)
     assert verdict.accepted, (case.id, claim, verdict.message)
