@@ -141,8 +141,12 @@ def measure(
         flat = flat + at[moved.entries.size :] @ moved.directions
         values = list(inputs)
         values[which] = flat.reshape(base.shape)
-        return np.asarray(forward(values), dtype=float).reshape(-1)
+        try:
+            return np.asarray(forward(values), dtype=float).reshape(-1)
+        except Exception:  # a step left the domain: no value there, and smaller steps decide
+            return np.full(count, np.nan)
 
+    count = int(np.size(forward(inputs)))
     with np.errstate(all="ignore"):
         size = np.abs(function(origin))[:, None] if origin.size else np.zeros((1, 1))
         scale = np.maximum(1.0, np.abs(origin))[None, :]

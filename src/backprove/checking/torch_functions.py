@@ -5,7 +5,8 @@ This file is imported only when one is checked, so that PyTorch is not loaded be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def torch_subject(
         rule: ``backward(g, *inputs)`` on tensors; None for autograd's own gradient.
         inputs: tensors or arrays.
         names: a name for each input of ``fn``; parameters have their own.
-        wrt: which inputs and parameters to judge.
+        wrt: which inputs and parameters to judge; if left out, the inputs that require a gradient
+            (all real ones if none does) and all parameters.
         mode: ``vjp`` or ``grad``.
 
     Raises:
@@ -59,6 +61,9 @@ def torch_subject(
         parameters = {n: p for n, p in fn.named_parameters() if p.requires_grad}
     arrays = plain + [_as_numpy(p) for p in parameters.values()]
     called = called + list(parameters)
+    marked = [n for n, v in zip(called, inputs, strict=False) if getattr(v, "requires_grad", False)]
+    if wrt is None and rule is None and marked:
+        wrt = [*marked, *parameters]
     judged = judged_inputs(called, arrays, wrt)
 
     def evaluate(tensors: Sequence[Any]) -> Any:
@@ -69,7 +74,7 @@ def torch_subject(
         return torch.func.functional_call(fn, {**kept, **state}, tuple(tensors[:count]))
 
     def forward(values: Sequence[np.ndarray]) -> np.ndarray:
-        with torch.no_grad():
+        with _one_thread(), torch.no_grad():
             return as_array(_as_numpy(evaluate([_tensor(v) for v in values])))
 
     def pullback(g: np.ndarray, values: Sequence[np.ndarray]) -> list[np.ndarray | None]:
@@ -95,7 +100,9 @@ def torch_subject(
             seeded = seed.to(output.dtype).reshape(output.shape)
             return torch.autograd.grad(output, wanted, seeded, allow_unused=True)
 
-        gradients = [None if p is None else _as_numpy(p) for p in call(run, [], rule_name)]
+        with _one_thread():
+            parts = call(run, [], rule_name)
+        gradients = [None if p is None else _as_numpy(p) for p in parts]
         _unchanged(tensors, values, called)
         chosen = [values[k] for k in judged]
         called_here = [called[k] for k in judged]
@@ -110,6 +117,19 @@ def torch_subject(
     subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
     subject.missing_is_zero = rule is None  # autograd takes None for zero
     return subject
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread: the many tiny calls of a check lose far more by waiting for others."""
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if threads > 1:
+            torch.set_num_threads(threads)
 
 
 def _names(target: Callable[..., Any], count: int, names: Sequence[str] | None) -> list[str]:
