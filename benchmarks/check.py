@@ -16,6 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from backprove.checking.check import check
+from backprove.errors import ShapeError
 from tables.loader import Case, cases
 
 BUDGET_MEDIAN = 0.050
