@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -203,7 +204,7 @@ def _check(
         seen = observe(setup, max(points, 1), upstream)
         return judge(setup, seen)
     except WrongShape as fault:
-        return of_wrong_shape(claim, fault, lambda: _right_gradient(subject, fault, seed, output))
+        return of_wrong_shape(claim, fault, partial(_right_gradient, subject, fault, seed, output))
     except Fault as fault:
         return of_fault(claim, fault)
     except DomainError as error:

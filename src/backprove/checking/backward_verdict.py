@@ -171,7 +171,8 @@ def _wrong(setup: Setup, points: list[Point], findings: list[Finding]) -> Verdic
         broken = [law for law in laws if law.violation > 0]
         sentences += [
             f"{law.law[0].upper()}{law.law[1:]}, because {law.reason}; "
-            f"the given one misses that by up to {law.violation:.3g}." for law in broken[:2]
+            f"the given one misses that by up to {law.violation:.3g}."
+            for law in broken[:2]
         ]
     if len(explained) > 3:
         rest = ", ".join(_called(setup, f.which) for f, _, _ in explained[3:])
@@ -267,9 +268,7 @@ def _explanation(
     coarse = setup.coarse
     found = None
     if entries.size:
-        found = explain(
-            scenes, select, others, tolerance=1e-2 if coarse else 1e-6, deep=not coarse
-        )
+        found = explain(scenes, select, others, tolerance=1e-2 if coarse else 1e-6, deep=not coarse)
     complete = moved.complete and usable.all() and not coarse
     return found, invariants(scenes, setup.subject.names[k]) if complete else []
 
@@ -439,16 +438,19 @@ def kink_text(setup: Setup, points: Sequence[Point]) -> str:
                 continue
             jumps = np.where(
                 measured.kinks[:, column],
-                np.abs(np.nan_to_num(measured.right[:, column] - measured.left[:, column],
-                                     nan=np.inf)),
+                np.abs(
+                    np.nan_to_num(measured.right[:, column] - measured.left[:, column], nan=np.inf)
+                ),
                 -1.0,
             )
             output = int(np.argmax(jumps))
             index = setup.moved[k].index(int(column))
             place = "[" + ", ".join(map(str, index)) + "]" if index else ""
             left, right = measured.left[output, column], measured.right[output, column]
-            shown.append(f"{setup.subject.names[k]}{place} (slopes {_slope(left)} from below and "
-                         f"{_slope(right)} from above)")
+            shown.append(
+                f"{setup.subject.names[k]}{place} (slopes {_slope(left)} from below and "
+                f"{_slope(right)} from above)"
+            )
     if not shown:
         return ""
     more = f" and {count - len(shown)} more" if count > len(shown) else ""

@@ -111,7 +111,9 @@ def _candidates(name: str, shape: tuple[int, ...]) -> Iterator[_Candidate]:
         zero_sum = f"the gradient of {name} must sum to 0{along}"
         orthogonal = f"the gradient of {name} must be orthogonal to {name}{along}"
         scaling = f"scaling {name}{along} changes nothing"
-        yield _Candidate(zero_sum, f"adding a constant to {name}{along} changes nothing", _sum(axis))
+        yield _Candidate(
+            zero_sum, f"adding a constant to {name}{along} changes nothing", _sum(axis)
+        )
         yield _Candidate(orthogonal, scaling, _orthogonal(axis, False))
         yield _Candidate(
             f"the gradient of {name} must be orthogonal to the normalised {name}{along}",

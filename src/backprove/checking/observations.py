@@ -110,8 +110,10 @@ def prepare(subject: Subject, mode: str, step: float | None, seed: int) -> Setup
     native = False
     rule_unit = _unit_of(native_answer)
     chosen = doubled
-    if not all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in
-               zip(doubled, subject.inputs, strict=True)):
+    if not all(
+        np.array_equal(a, b) and a.dtype == b.dtype
+        for a, b in zip(doubled, subject.inputs, strict=True)
+    ):
         try:
             output = _finite_output(subject, doubled)
             rule_unit = _unit_of(answer(subject, mode, doubled, output, rng))
@@ -188,8 +190,9 @@ def answer(
 ) -> list[np.ndarray | None]:
     """The claimed derivative for a random upstream gradient or tangents, with its shape checked."""
     if mode == "jvp":
-        tangents = [rng.normal(size=inputs[k].shape).astype(inputs[k].dtype)
-                    for k in subject.judged]
+        tangents = [
+            rng.normal(size=inputs[k].shape).astype(inputs[k].dtype) for k in subject.judged
+        ]
         return [claimed_tangent(subject, tangents, inputs, output)]
     seed = np.ones(output.shape) if mode == "grad" else rng.normal(size=output.shape)
     return claimed_gradients(subject, seed.astype(output.dtype), inputs)
@@ -210,9 +213,7 @@ def claimed_gradients(
 class WrongShape(Fault):
     """A gradient that does not have the shape of its input, kept to find out why."""
 
-    def __init__(
-        self, name: str, which: int, gradient: np.ndarray, shape: tuple[int, ...]
-    ) -> None:
+    def __init__(self, name: str, which: int, gradient: np.ndarray, shape: tuple[int, ...]) -> None:
         super().__init__(
             f"The gradient of {name} has the shape {gradient.shape}, and {name} has the shape "
             f"{shape}.",
@@ -294,9 +295,7 @@ def _point(setup: Setup, inputs: list[np.ndarray], upstream: np.ndarray | None) 
     return point
 
 
-def _seeds(
-    setup: Setup, output: np.ndarray, upstream: np.ndarray | None
-) -> list[list[np.ndarray]]:
+def _seeds(setup: Setup, output: np.ndarray, upstream: np.ndarray | None) -> list[list[np.ndarray]]:
     if setup.mode == "grad":
         return [[np.ones(output.shape)]]
     shapes = [output.shape]

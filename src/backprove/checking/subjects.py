@@ -71,10 +71,14 @@ def input_names(fn: Callable[..., Any], count: int, names: Sequence[str] | None)
             raise InputError(f"{len(names)} names were given for {count} inputs.")
         return list(names)
     try:
-        parameters = inspect.signature(fn).parameters.values()
+        parameters = list(inspect.signature(fn).parameters.values())
     except (TypeError, ValueError):
         parameters = []
     found = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+    missing = count - len(found)
+    if found and rest and missing > 0:
+        found += rest if missing == 1 else [f"{rest[0]}{k}" for k in range(missing)]
     if len(found) >= count:
         return found[:count]
     return ["x"] if count == 1 else [f"x{k}" for k in range(count)]

@@ -99,8 +99,11 @@ def _affine(hat: np.ndarray, output: np.ndarray, others: Sequence[np.ndarray]) -
     return False
 
 
-def terms(scene: Scene) -> dict[Term, np.ndarray]:
-    """All candidates at one scene, each of the shape of the input."""
+def terms(scene: Scene, *, joined: bool = False) -> dict[Term, np.ndarray]:
+    """All candidates at one scene, each of the shape of the input.
+
+    With ``joined`` what flows back to the scores of attention counts as one quantity, dS.
+    """
     found: dict[Term, np.ndarray] = {}
     diagonal = scene.expected.shape == scene.output.shape and _is_diagonal(scene.jacobian)
     if diagonal:
@@ -109,7 +112,7 @@ def terms(scene: Scene) -> dict[Term, np.ndarray]:
     known = atoms(scene)
     known = {n: v for n, v in known.items() if v.size}
     found.update(_reduced(scene, known))
-    found.update(_products(scene, known))
+    found.update(_products(scene, known, joined))
     return found
 
 
@@ -117,7 +120,9 @@ def _is_diagonal(jacobian: np.ndarray) -> bool:
     if jacobian.ndim != 2 or jacobian.shape[0] != jacobian.shape[1]:
         return False
     rest = jacobian - np.diag(np.diag(jacobian))
-    return bool(np.max(np.abs(rest), initial=0.0) <= 1e-8 * np.max(np.abs(jacobian), initial=1e-300))
+    return bool(
+        np.max(np.abs(rest), initial=0.0) <= 1e-8 * np.max(np.abs(jacobian), initial=1e-300)
+    )
 
 
 def _pointwise(scene: Scene) -> dict[Term, np.ndarray]:
@@ -202,7 +207,8 @@ def _reduced(scene: Scene, known: dict[str, np.ndarray]) -> dict[Term, np.ndarra
                     continue
                 written = _sum_text(text, axis, body.ndim)
                 term = Term(
-                    "·".join([*outer, written]) if axis is not None
+                    "·".join([*outer, written])
+                    if axis is not None
                     else "·".join([written, *outer]),
                     tuple(sorted([UPSTREAM, *inner, *outer])),
                     axis,
@@ -235,7 +241,7 @@ def _sum_to(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
     return np.broadcast_to(value, shape)
 
 
-def _products(scene: Scene, known: dict[str, np.ndarray]) -> dict[Term, np.ndarray]:
+def _products(scene: Scene, known: dict[str, np.ndarray], joined: bool) -> dict[Term, np.ndarray]:
     """Matrix products of the upstream gradient, plain and through the weights of attention."""
     shape = scene.expected.shape
     if len(shape) < 1 or scene.output.ndim != 2:
@@ -245,14 +251,20 @@ def _products(scene: Scene, known: dict[str, np.ndarray]) -> dict[Term, np.ndarr
     through = _attention(scene)
     if "p" in through:
         matrices["p"] = through.pop("p")
+    if joined and through:
+        through = {"dS": through["dS"]}
+    else:
+        through.pop("dS", None)
     left.update(through)
     found: dict[Term, np.ndarray] = {}
     for text, value in left.items():
         for name, other in matrices.items():
             for first, a in _with_transpose(text, value):
                 for second, b in _with_transpose(name, other):
-                    for order, (p, q) in ((f"{first}@{second}", (a, b)),
-                                          (f"{second}@{first}", (b, a))):
+                    for order, (p, q) in (
+                        (f"{first}@{second}", (a, b)),
+                        (f"{second}@{first}", (b, a)),
+                    ):
                         try:
                             product = p @ q
                         except ValueError:
@@ -283,6 +295,7 @@ def _attention(scene: Scene) -> dict[str, np.ndarray]:
                         back = f"p·({UPSTREAM}@{n}.T)"
                         return {
                             "p": p,
+                            "dS": p * (dp - (p * dp).sum(axis=1, keepdims=True)),
                             f"({back})": p * dp,
                             f"(p·sum({back}, axis=1))": p * (p * dp).sum(axis=1, keepdims=True),
                             f"({UPSTREAM}@{n}.T)": dp,

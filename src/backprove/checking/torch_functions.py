@@ -86,7 +86,10 @@ def torch_subject(
             parts = list(given) if isinstance(given, (tuple, list)) else [given]
             _unchanged(tensors, values, called)
             return collected(
-                [None if p is None else _as_numpy(p) for p in parts], values, judged, called,
+                [None if p is None else _as_numpy(p) for p in parts],
+                values,
+                judged,
+                called,
                 rule_name,
             )
         for k in judged:

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprove.checking.invariants import Scene
 from backprove.checking.term_dictionary import Term, atoms, terms
+from backprove.functions import ELEMENTWISE
 
 _CLOSE = 1e-6
 Select = Callable[[np.ndarray], np.ndarray]
@@ -58,7 +59,9 @@ def explain(
     if not deep:
         return None
     found = _factor(scenes, select, right, given)
-    return found or _term(scenes, select, right, given)
+    for joined in (False, True):
+        found = found or _term(scenes, select, right, given, joined)
+    return found
 
 
 def _stack(arrays: Sequence[np.ndarray], select: Select) -> np.ndarray:
@@ -141,12 +144,19 @@ def _alternatives(
     for axis in range(len(shape)):
         if shape[axis] > 1:
             yield (
-                "wrong_axis", f"its entries are in reverse order along axis {axis}",
-                f"axis {axis}", [np.flip(s.expected, axis) for s in scenes],
+                "wrong_axis",
+                f"its entries are in reverse order along axis {axis}",
+                f"axis {axis}",
+                [np.flip(s.expected, axis) for s in scenes],
             )
     for name, gradients in others.items():
         if all(g.shape == shape for g in gradients):
             yield ("wrong_order", f"it is the gradient of {name}", name, list(gradients))
+    if scenes[0].output.shape == shape and len(shape) and shape[-1] > 1:
+        for name, rule in (("softmax", _softmax_rule), ("log_softmax", _log_softmax_rule)):
+            yield "wrong_function", f"it is the gradient of {name}", name, [rule(s) for s in scenes]
+    if scenes[0].output.shape == shape:
+        yield from _other_functions(scenes)
     for axis in range(len(shape)):
         if shape[axis] > 1:
             sums = [np.broadcast_to(s.expected.sum(axis, keepdims=True), shape) for s in scenes]
@@ -161,14 +171,46 @@ def _alternatives(
     if scenes[0].output.size == size > 1:
         forward = [(s.jacobian @ s.upstream.reshape(-1)).reshape(shape) for s in scenes]
         yield ("transposed", "the Jacobian is used in the place of its transpose", "J", forward)
-        diagonal = [
-            (np.diag(s.jacobian) * s.upstream.reshape(-1)).reshape(shape) for s in scenes
-        ]
+        diagonal = [(np.diag(s.jacobian) * s.upstream.reshape(-1)).reshape(shape) for s in scenes]
         text = "only the diagonal of the Jacobian is used; the entries of the input interact"
         yield "missing_term", text, "off the diagonal", diagonal
     if len(shape) > 1 and scenes[0].output.shape[:1] == shape[:1] and shape[0] > 1:
-        yield ("missing_path", "the rows interact, but every row is treated by itself",
-               "between rows", [_same_row(s, shape) for s in scenes])
+        yield (
+            "missing_path",
+            "the rows interact, but every row is treated by itself",
+            "between rows",
+            [_same_row(s, shape) for s in scenes],
+        )
+
+
+def _other_functions(
+    scenes: Sequence[Scene],
+) -> Iterator[tuple[str, str, str, list[np.ndarray]]]:
+    """The gradients of the elementwise functions of the table, by the complex step."""
+    for name, record in ELEMENTWISE.items():
+        if record.arity != 1:
+            continue
+        with np.errstate(all="ignore"):
+            values = [record.value(s.inputs[s.name] + 1e-30j) for s in scenes]
+        slopes = [np.imag(v) / 1e-30 for v in values]
+        if all(np.all(np.isfinite(v)) and np.ptp(v) > 0 for v in slopes):
+            products = [s.upstream * v for s, v in zip(scenes, slopes, strict=True)]
+            yield "wrong_function", f"it is the gradient of {name}", name, products
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def _softmax_rule(scene: Scene) -> np.ndarray:
+    p, g = _softmax(scene.inputs[scene.name]), scene.upstream
+    return p * (g - (g * p).sum(axis=-1, keepdims=True))
+
+
+def _log_softmax_rule(scene: Scene) -> np.ndarray:
+    p, g = _softmax(scene.inputs[scene.name]), scene.upstream
+    return g - p * g.sum(axis=-1, keepdims=True)
 
 
 def _same_row(scene: Scene, shape: tuple[int, ...]) -> np.ndarray:
@@ -212,20 +254,24 @@ def _proportional(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _term(
-    scenes: Sequence[Scene], select: Select, right: np.ndarray, given: np.ndarray
+    scenes: Sequence[Scene],
+    select: Select,
+    right: np.ndarray,
+    given: np.ndarray,
+    joined: bool,
 ) -> Explanation | None:
     """One or two terms that make up the whole difference."""
-    names, matrix = _dictionary(scenes, select)
+    names, matrix = _dictionary(scenes, select, joined)
     if not names:
         return None
     difference = given - right
-    support = _support(matrix, difference, [], most=1, width=1, names=names)
+    support = _support(matrix, difference, [], most=1, width=1)
     if support is None:
         support = _pair(matrix, difference, names)
     if support is None:
         return None
     wrong_by = _coefficients(matrix, support, difference)
-    whole = _support(matrix, right, support, most=4, width=6, names=names)
+    whole = _completed(matrix, right, support, names)
     if whole is None:
         if len(support) > 1:
             return None
@@ -238,10 +284,12 @@ def _term(
     return _two([names[k] for k in support], true, true + wrong_by, scenes[0])
 
 
-def _dictionary(scenes: Sequence[Scene], select: Select) -> tuple[list[Term], np.ndarray]:
+def _dictionary(
+    scenes: Sequence[Scene], select: Select, joined: bool
+) -> tuple[list[Term], np.ndarray]:
     """The distinct candidates as rows of unit scale, those with the shortest text first."""
     with np.errstate(all="ignore"):
-        built = [terms(s) for s in scenes]
+        built = [terms(s, joined=joined) for s in scenes]
     shared = [t for t in built[0] if all(t in other for other in built)]
     shared.sort(key=lambda t: (len(t.factors), len(t.text)))
     seen: set[bytes] = set()
@@ -272,7 +320,6 @@ def _support(
     *,
     most: int,
     width: int,
-    names: Sequence[Term],
 ) -> list[int] | None:
     """The fewest rows, ``start`` among them, of which the target is a combination.
 
@@ -308,6 +355,24 @@ def _support(
                 scored[chosen] = max(scored.get(chosen, 0.0), float(fit[k]) - np.linalg.norm(rest))
         beam = [list(s) for s in sorted(scored, key=lambda s: -scored[s])[:width]]
     return None
+
+
+def _completed(
+    matrix: np.ndarray, target: np.ndarray, start: list[int], names: Sequence[Term]
+) -> list[int] | None:
+    """``start`` and the fewest further rows of which the target is a combination."""
+    found = _support(matrix, target, start, most=1, width=1)
+    if found is not None:
+        return found
+    basis = np.linalg.qr(matrix[start].T)[0]
+    free = matrix - (matrix @ basis) @ basis.T
+    rest = target - basis @ (basis.T @ target)
+    kept = np.linalg.norm(free, axis=1) > 1e-6 * np.linalg.norm(matrix, axis=1)
+    places = np.flatnonzero(kept)
+    pair = _pair(free[kept], rest, [names[k] for k in places])
+    if pair is not None:
+        return [*start, *(int(places[k]) for k in pair)]
+    return _support(matrix, target, start, most=4, width=6)
 
 
 def _pair(matrix: np.ndarray, target: np.ndarray, names: Sequence[Term]) -> list[int] | None:
@@ -367,7 +432,9 @@ def _one(term: Term, true: float, given: float) -> Explanation:
         return Explanation("extra_term", f"{text} is {sense} twice", name)
     for count in (term.count,):
         if count > 1 and abs(ratio / count - 1) < 1e-5:
-            what = f"the factor 1/{count} is missing in the term {text}: a sum in the place of a mean"
+            what = (
+                f"the factor 1/{count} is missing in the term {text}: a sum in the place of a mean"
+            )
             return Explanation("missing_normalizer", what, name)
         if count > 1 and abs(ratio * count - 1) < 1e-5:
             what = f"the term {text} has a factor 1/{count} too many: a mean in the place of a sum"
@@ -391,8 +458,9 @@ def _two(
         if absent[k] and foreign[1 - k]:
             right, wrong = pair[k], pair[1 - k]
             return _replaced(right, true[k], wrong, given[1 - k])
-    listed = " and ".join(_scaled(t, abs(v) or abs(g)) for t, v, g in
-                          zip(pair, true, given, strict=True))
+    listed = " and ".join(
+        _scaled(t, abs(v) or abs(g)) for t, v, g in zip(pair, true, given, strict=True)
+    )
     if absent.all():
         return Explanation("missing_term", f"the terms {listed} are missing", listed)
     if foreign.all():
@@ -413,11 +481,13 @@ def _replaced(right: Term, true: float, wrong: Term, given: float) -> Explanatio
     missing = _minus(mine, theirs)
     extra = _minus(theirs, mine)
     if missing and not extra:
-        return Explanation("missing_factor", f"{text}: the factor {'·'.join(missing)} is missing",
-                           needed)
+        return Explanation(
+            "missing_factor", f"{text}: the factor {'·'.join(missing)} is missing", needed
+        )
     if extra and not missing:
-        return Explanation("extra_factor", f"{text}: the factor {'·'.join(extra)} is too many",
-                           needed)
+        return Explanation(
+            "extra_factor", f"{text}: the factor {'·'.join(extra)} is too many", needed
+        )
     if missing and extra:
         if all(e.replace("sigmoid", "").replace("tanh", "") != e for e in (*missing, *extra)):
             return Explanation("wrong_function", text, needed)
