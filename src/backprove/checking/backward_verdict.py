@@ -17,7 +17,7 @@ from backprove.checking.observations import (
     attempt_point,
     claimed_gradients,
 )
-from backprove.checking.sample_inputs import kinds, nearby
+from backprove.checking.sample_inputs import kinds, without
 from backprove.checking.subjects import Fault, is_real
 from backprove.checking.verdict import Counterexample, Verdict
 from backprove.checking.wrong_terms import Explanation, constant_factor, explain
@@ -80,9 +80,25 @@ def _claim(setup: Setup) -> str:
 
 
 def _tolerance(setup: Setup, comparison: Comparison) -> np.ndarray:
-    relative, absolute = (1e-3, 1e-4) if setup.coarse else (1e-7, 1e-9)
+    relative, absolute, least = (1e-3, 1e-4, 1e-6) if setup.coarse else (1e-7, 1e-9, 1e-13)
     expected = np.abs(np.nan_to_num(comparison.expected))
-    return relative * expected + absolute * comparison.scale + _SAFETY * comparison.error
+    own = relative * expected + absolute * comparison.sizes
+    return own + least * comparison.scale + _SAFETY * comparison.error
+
+
+def _smooth(c: Comparison) -> np.ndarray:
+    return ~c.kinks & np.isfinite(c.expected) & np.isfinite(c.error)
+
+
+def _resolved(point: Point, c: Comparison, fraction: float = 1e-3) -> np.ndarray:
+    """Where the measured value is precise enough to refuse a wrong claim."""
+    least = 1e-5 * c.scale or _overall(point, c)
+    return _smooth(c) & (_SAFETY * c.error <= fraction * np.maximum(c.sizes, least))
+
+
+def _overall(point: Point, c: Comparison) -> float:
+    """A size to measure against where the derivative itself is zero."""
+    return max(1e-3 * float(np.max(np.abs(point.output), initial=0.0)), 1e-300)
 
 
 def _finding(setup: Setup, points: Sequence[Point], which: int) -> Finding:
@@ -90,18 +106,17 @@ def _finding(setup: Setup, points: Sequence[Point], which: int) -> Finding:
     covered: np.ndarray | None = None
     doubtful = False
     for point in points:
-        size = float(np.max(np.abs(point.output), initial=0.0))
         for row_number, row in enumerate(point.comparisons):
             for c in row:
                 if c.which != which or not c.expected.size:
                     continue
-                scale = max(c.scale, 1e-3 * size, 1e-300)
-                smooth = ~c.kinks & np.isfinite(c.expected) & np.isfinite(c.error)
+                scale = max(c.scale, _overall(point, c))
+                smooth = _smooth(c)
                 with np.errstate(invalid="ignore"):
                     deviation = np.where(smooth, np.abs(c.given - c.expected), 0.0)
                 deviation = np.where(np.isnan(deviation), np.inf, deviation)
                 tolerance = np.where(smooth, _tolerance(setup, c), 0.0)
-                resolved = smooth & (_SAFETY * c.error <= 1e-3 * scale)
+                resolved = _resolved(point, c)
                 bad = smooth & (deviation > tolerance)
                 if setup.coarse and bad.any():
                     sure = bad & _beyond_doubt(setup, point, row_number, c, deviation)
@@ -245,14 +260,12 @@ def _explanation(
     setup: Setup, points: list[Point], finding: Finding
 ) -> tuple[Explanation | None, list[Invariant]]:
     if finding.which < 0:
-        return _tangent_explanation(points), []
+        return _tangent_explanation(setup, points), []
     k = finding.which
     moved = setup.moved[k]
     usable = np.ones(moved.entries.size, dtype=bool)
-    for _, c in _pairs(points, k):
-        part = slice(0, moved.entries.size)
-        usable &= ~c.kinks[part] & np.isfinite(c.expected[part]) & np.isfinite(c.error[part])
-        usable &= _SAFETY * c.error[part] <= 1e-3 * max(c.scale, 1e-300)
+    for point, c in _pairs(points, k):
+        usable &= _resolved(point, c, 0.3 if setup.coarse else 1e-3)[: moved.entries.size]
     entries = moved.entries[usable]
 
     def select(full: np.ndarray) -> np.ndarray:
@@ -312,20 +325,37 @@ def _scene(setup: Setup, point: Point, row: int, c: Comparison) -> Scene:
     )
 
 
-def _tangent_explanation(points: Sequence[Point]) -> Explanation | None:
-    expected = np.concatenate([c.expected for _, c in _pairs(points, -1)])
-    given = np.concatenate([c.given for _, c in _pairs(points, -1)])
-    smooth = ~np.concatenate([c.kinks for _, c in _pairs(points, -1)]) & np.isfinite(given)
-    expected, given = expected[smooth], given[smooth]
-    if expected.size < 2 or not expected @ expected:
+def _tangent_explanation(setup: Setup, points: Sequence[Point]) -> Explanation | None:
+    """Which input's part of the tangent is missing or has a wrong factor."""
+    judged = setup.subject.judged
+    if not all(setup.moved[k].complete for k in judged) or setup.coarse:
         return None
-    factor = float(given @ expected / (expected @ expected))
-    if np.max(np.abs(given - factor * expected)) > 1e-6 * np.max(np.abs(expected)):
+    rows, given = [], []
+    for point, number, c in _rows(points, -1):
+        smooth = _smooth(c) & np.isfinite(c.given)
+        parts = [
+            point.jacobians[k].values @ t.reshape(-1)
+            for k, t in zip(judged, point.seeds[number], strict=True)
+        ]
+        rows.append(np.stack(parts, axis=-1)[smooth])
+        given.append(c.given[smooth])
+    matrix, target = np.concatenate(rows), np.concatenate(given)
+    if len(target) <= len(judged) or not np.all(np.isfinite(matrix)):
         return None
-    if abs(factor) < 1e-9:
-        return Explanation("missing_path", "it is zero, but the output moves", "all entries")
+    factors = np.linalg.lstsq(matrix, target, rcond=None)[0]
+    if np.max(np.abs(matrix @ factors - target)) > 1e-6 * np.max(np.abs(matrix)):
+        return None
     empty = np.zeros(())
-    return constant_factor(factor, Scene("x", {"x": empty}, empty, empty, empty, empty, empty))
+    scene = Scene("x", {"x": empty}, empty, empty, empty, empty, empty)
+    for k, factor in zip(judged, factors, strict=True):
+        name = setup.subject.names[k]
+        if abs(factor) < 1e-6:
+            return Explanation("missing_path", f"the part that comes from {name} is missing", name)
+        if abs(factor - 1) > 1e-6:
+            found = constant_factor(float(factor), scene)
+            text = f"in the part that comes from {name} {found.text}"
+            return Explanation(found.mistake, text, name)
+    return None
 
 
 def _undecided(setup: Setup, points: list[Point], findings: list[Finding]) -> Verdict:
@@ -416,7 +446,7 @@ def _assumptions(setup: Setup) -> list[str]:
         if not is_real(setup.inputs[k]):
             continue
         for kind in kinds(np.asarray(setup.inputs[k], dtype=float)):
-            inputs = nearby(setup.inputs, [k], setup.rng, 0.3, keep=False)
+            inputs = without(kind, setup.inputs, k, setup.rng)
             if setup.native:
                 inputs = [v.astype(a.dtype) for v, a in zip(inputs, setup.inputs, strict=True)]
             point = attempt_point(setup, inputs)
@@ -424,7 +454,7 @@ def _assumptions(setup: Setup) -> list[str]:
                 continue
             if any(_finding(setup, [point], which).wrong for which in _compared([point])):
                 name = setup.subject.names[k]
-                found.append(f"{name} symmetric" if kind == "symmetric" else f"{kind} in {name}")
+                found.append(f"{kind} in {name}" if kind.startswith("rows") else f"{name} {kind}")
     return found
 
 

@@ -148,7 +148,7 @@ def measure(
 
     count = int(np.size(forward(inputs)))
     with np.errstate(all="ignore"):
-        size = np.abs(function(origin))[:, None] if origin.size else np.zeros((1, 1))
+        size = np.abs(function(origin))[:, None]
         scale = np.maximum(1.0, np.abs(origin))[None, :]
         first = default_step(unit) if step is None else step
         return _with_kinks(function, origin, size, scale, unit, first)
@@ -172,6 +172,9 @@ def _with_kinks(
     top = max(float(np.max(slope, initial=0.0)), 1e-300)
     noise = 4 * unit * (size + np.abs(origin)[None, :] * slope)
     rounding = np.broadcast_to(8 * noise / (step * scale), values.shape).copy()
+    # Where no step moved the value by its last digit, that digit bounds the slope.
+    still = (wide == 0) & (narrow == 0)
+    rounding[still] /= 16
     rough = ~(truncation <= 1e-7 * top + 4 * rounding)
     for refinement in _REFINEMENTS:
         columns = np.flatnonzero(rough.any(axis=0))
@@ -188,6 +191,13 @@ def _with_kinks(
         truncation[:, columns] = np.where(better, gap, truncation[:, columns])
         rounding[:, columns] = np.where(better, new_rounding, rounding[:, columns])
         rough[:, columns] &= ~(gap <= 1e-7 * top + 4 * new_rounding)
+    for k in np.flatnonzero(~np.isfinite(values).all(axis=0) & (origin != 0)):
+        # The domain ends closer to the entry than any step so far: steps in its own proportion.
+        small = 1e-2 * abs(origin[k])
+        again = _at(function, origin, np.array([k]), small)[:, 0]
+        finer = _at(function, origin, np.array([k]), small / 4)[:, 0]
+        values[:, k], truncation[:, k] = again, np.abs(again - finer)
+        rounding[:, k] = 32 * unit * (size[:, 0] + small * np.abs(again)) / small
     kinks, left, right = _kinks(function, origin, noise, scale, unit, top)
     return Measured(values, truncation, rounding, kinks, left, right)
 
@@ -221,6 +231,9 @@ def _kinks(
     for k in range(origin.size):
         h = step * scale[0, k]
         below, above = one_sided(function, origin, (k,), h)
+        if origin[k] != 0 and not np.all(np.isfinite(above - below)):
+            h = 1e-3 * abs(origin[k])
+            below, above = one_sided(function, origin, (k,), h)
         left[:, k], right[:, k] = below, above
         allowed = 1e-4 * top + 40 * noise[:, k] / h
         jump = above - below

@@ -29,7 +29,25 @@ def kinds(value: np.ndarray) -> list[str]:
         found.append("rows sum to 1")
     if is_symmetric(value):
         found.append("symmetric")
+    if value.size and np.all(value > 0) and not found:
+        found.append("positive")
+    if value.size and np.all(value < 0):
+        found.append("negative")
     return found
+
+
+def without(
+    kind: str, values: Sequence[np.ndarray], which: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Inputs that no longer have a property of ``kinds``, and are otherwise much as given."""
+    moved = list(values)
+    value = np.asarray(values[which], dtype=float)
+    if kind in ("positive", "negative"):
+        size = float(np.sqrt(np.mean(value**2)))
+        flips = rng.permuted(np.resize([-1.0, 1.0, -1.0], value.size)).reshape(value.shape)
+        moved[which] = flips * (np.abs(value) + 0.1 * size * rng.uniform(size=value.shape))
+        return moved
+    return nearby(values, [which], rng, 0.3, keep=False)
 
 
 def nearby(
