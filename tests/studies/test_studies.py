@@ -17,7 +17,7 @@ from backprove.datasets import Dataset, load
 from backprove.errors import BackproveError, SetupError
 from backprove.results import Chart, Table
 from backprove.studies import FACTORS, Configuration, Progress, grid, outcomes, study
-from backprove.studies.conclusions import fewest_pairs, smallest_p
+from backprove.studies.statistics import fewest_pairs, smallest_p
 from backprove.studies.factors import levels
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -17,11 +18,14 @@ from backprove.calculus.rules import partial
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
 from backprove.notation.evaluation import Evaluator
-from backprove.notation.expressions import ZERO, Array, Bracket, Expr, Mul, Num, Tensor
+from backprove.notation.expressions import ZERO, Array, Bracket, Expr, Mul, Num, Sum, Tensor
 from backprove.notation.operations import Program, Value
 
 MAX_INLINED_OPERATIONS = 120
 """Longer programs keep the names of their intermediate values in the answer."""
+
+MAX_INLINED_DEPTH = 8
+"""Programs that nest more sums than this keep them too: writing them out costs too much time."""
 
 MAX_FACTORS = 16
 """In longer programs, adjoints with more factors get a name."""
@@ -99,7 +103,7 @@ def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) 
     adjoints = {program.output: (own, start)}
     contributions: list[Contribution] = []
     named: dict[Array, Tensor] = {}
-    long = len(program.operations) > MAX_INLINED_OPERATIONS
+    long = is_long(program)
     for consumer in reversed(program.operations):
         if consumer not in adjoints or consumer not in active:
             continue
@@ -122,11 +126,14 @@ def _shortened(adjoint: Expr, named: dict[Array, Tensor]) -> Expr:
 
     Without this a chain of n operations has adjoints of 1, 2, ..., n factors.
     """
-    if not isinstance(adjoint, Mul) or len(adjoint.factors) <= MAX_FACTORS:
+    factors = adjoint.factors if isinstance(adjoint, Mul) else ((adjoint, Fraction(1)),)
+    nested = any(isinstance(f, Sum) and len(f.bound) > 2 for f, _ in factors)
+    if len(factors) <= MAX_FACTORS and not nested:
         return adjoint
-    outside = [b.power(f, e) for f, e in adjoint.factors if isinstance(f, Bracket)]
-    inside = [b.power(f, e) for f, e in adjoint.factors if not isinstance(f, Bracket)]
-    body = b.mul(Num(adjoint.coefficient), *inside)
+    lead = adjoint.coefficient if isinstance(adjoint, Mul) else Fraction(1)
+    outside = [b.power(f, e) for f, e in factors if isinstance(f, Bracket)]
+    inside = [b.power(f, e) for f, e in factors if not isinstance(f, Bracket)]
+    body = b.mul(Num(lead), *inside)
     axes = tuple(sorted(body.axes, key=lambda a: a.key))
     array = Array(f"g{len(named) + 1}", tuple(a.size for a in axes), order=20_000 + len(named))
     named[array] = Tensor(axes, body)
@@ -193,6 +200,19 @@ def tangent(program: Program, seeds: dict[Array, Array]) -> Tensor:
     return tangents[program.output]
 
 
+def is_long(program: Program) -> bool:
+    """True if the answer keeps the names of intermediate values."""
+    if len(program.operations) > MAX_INLINED_OPERATIONS:
+        return True
+    depth: dict[Value, int] = {}
+    for value in program.values:
+        below = max((depth[i] for i in value.inputs), default=0)
+        definition = value.definition
+        binds = definition is not None and definition.body.level > 0
+        depth[value] = below + binds
+    return depth[program.output] > MAX_INLINED_DEPTH
+
+
 def adjoint_of(passes: Backward, program: Program, array: Array) -> Tensor:
     """The adjoint of an input, zero if the output does not depend on it."""
     for value in program.values:
@@ -205,6 +225,6 @@ def inlined(
     body: Expr, program: Program, named: Mapping[Array, Tensor]
 ) -> tuple[Expr, dict[Array, Tensor]]:
     """The expression in the inputs alone, or as it is with definitions if the program is long."""
-    if len(program.operations) > MAX_INLINED_OPERATIONS:
+    if is_long(program):
         return body, {**program.definitions, **named}
     return b.inline(body, program.definitions), {}

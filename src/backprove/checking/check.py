@@ -130,9 +130,6 @@ def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
     arrangement, tensor, found = first
     if found.status == "unknown":
         return Verdict("undecided", claim, f"Undecided: {found.reason}.", evidence=found.reason)
-    assumed = _under_assumption(question, claim, read)
-    if assumed is not None:
-        return assumed
     mixed = question.other_layout()
     if mixed is not None and _equal_in(program, mixed, tensor):
         message = (
@@ -147,6 +144,9 @@ def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
             mistake="layout_mixed",
             counterexample=found.counterexample,
         )
+    assumed = _under_assumption(question, claim, read)
+    if assumed is not None:
+        return assumed
     return _wrong(question, claim, read, arrangement, tensor, found)
 
 

@@ -18,7 +18,7 @@ from backprove.notation.brackets import delta as delta
 from backprove.notation.brackets import has_delta, must_split, newest_axis, solvable
 from backprove.notation.brackets import range_guards as range_guards
 from backprove.notation.brackets import solve as solve
-from backprove.notation.canonical_order import canonical_order
+from backprove.notation.canonical_order import canonical_order, only_renames
 from backprove.notation.canonical_order import coloured_hash as coloured_hash
 from backprove.notation.expressions import (
     ONE,
@@ -391,7 +391,16 @@ def _substitute(expr: Expr, mapping: Mapping[Axis, Index], memo: dict[Expr, Expr
         return expr
     known = memo.get(expr)
     if known is None:
-        if isinstance(expr, (Sum, Bind)):
+        if isinstance(expr, (Sum, Bind)) and only_renames(expr, mapping):
+            inner = {a: i for a, i in mapping.items() if a in expr.body.axes}
+            body = _substitute(expr.body, inner, {})
+            if isinstance(expr, Sum):
+                known = Sum(expr.bound, body)
+            else:
+                known = Bind(
+                    expr.kind, expr.bound, body, tuple(i.substitute(mapping) for i in expr.at)
+                )
+        elif isinstance(expr, (Sum, Bind)):
             fresh = tuple(Axis(a.size, a.name) for a in expr.bound)
             inner = {a: i for a, i in mapping.items() if a in expr.axes}
             inner.update({b: Index.of(f) for b, f in zip(expr.bound, fresh, strict=True)})

@@ -30,7 +30,7 @@ def _refine(axes: list[Axis], body: Expr, colours: dict[Axis, int]) -> dict[Axis
         }
         stable = len(set(new.values())) == len(set(colours.values()))
         colours = new
-        if stable:
+        if stable or len(set(new.values())) == len(axes):
             break
     return colours
 
@@ -125,3 +125,22 @@ def _coloured_index(index: Index, colours: Mapping[Axis, int]) -> int:
             colour = stable_hash("floor", _coloured_index(atom.index, colours), hash(atom.divisor))
         parts.append(stable_hash(colour, hash(coefficient)))
     return stable_hash("index", hash(index.offset), *sorted(parts))
+
+
+def only_renames(expr: Sum | Bind, mapping: Mapping[Axis, Index]) -> bool:
+    """True if a binder keeps its canonical form: other names for its axes, and no ties to order.
+
+    Such a binder need not be opened and closed again. Doing that at every level of a nest of
+    binders would cost time exponential in its depth.
+    """
+    if isinstance(expr, Sum) and len(expr.bound) > 1:
+        return False
+    if isinstance(expr, Bind) and expr.kind == "inv":
+        return False
+    taken = set(expr.axes).difference(mapping)
+    for axis in expr.axes.intersection(mapping):
+        other = mapping[axis].axis
+        if other is None or other.size != axis.size or other in taken:
+            return False
+        taken.add(other)
+    return True

@@ -310,5 +310,10 @@ def run_program(
             arrays[value.array] = overrides[value.array]
         else:
             assert value.definition is not None
-            arrays[value.array] = Evaluator(arrays, sizes).tensor(value.definition)
+            try:
+                arrays[value.array] = Evaluator(arrays, sizes).tensor(value.definition)
+            except DomainError as error:
+                shown = value.template.format(*(i.name for i in value.inputs))
+                message = f"{value.name} = {shown}: {error.message}"
+                raise DomainError(message, hint=error.hint) from None
     return arrays

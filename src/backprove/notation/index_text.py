@@ -94,6 +94,11 @@ class IndexPrinter:
             for axis in fresh:
                 del self.letters[axis]
 
+    def _ranged(self, axis: Axis, body: Expr) -> str:
+        """The letter of a bound axis, with its range if no array of the body shows it."""
+        name = self.name(axis)
+        return name if _runs_along_an_array(axis, body) else f"{name}<{_size(axis.size)}"
+
     def text(self, expr: Expr) -> str:
         """The expression as text."""
         return self._text(expr)[0]
@@ -155,7 +160,7 @@ class IndexPrinter:
                 return self._multiply(expr)
             case Sum():
                 with self._scope(expr) as (fresh, body):
-                    names = ",".join(self.name(a) for a in fresh)
+                    names = ",".join(self._ranged(a, body) for a in fresh)
                     lower = names if len(names) == 1 else f"{{{names}}}"
                     return f"Σ_{lower} {self._in(body, _PRODUCT)}", _SUM
             case Fn(name="pow"):
@@ -219,7 +224,8 @@ class IndexPrinter:
         at = [self.index(i) for i in expr.at]
         with self._scope(expr) as (fresh, body):
             whole, free = _whole(body, fresh)
-            if whole is not None and not free:
+            several = expr.kind in ("softmax", "argmax") and len(fresh) > 1
+            if whole is not None and not free and not several:
                 return f"{expr.kind}({whole.text})" + (f"[{','.join(at)}]" if at else "")
             if whole is not None and len(fresh) == 1 and expr.kind != "argmax":
                 options = "" if expr.at else f", axis={len(free)}"
@@ -256,7 +262,7 @@ class IndexPrinter:
                 return self._multiply_latex(expr), _PRODUCT
             case Sum():
                 with self._scope(expr) as (fresh, body):
-                    names = ",".join(self.name(a) for a in fresh)
+                    names = ",".join(self._ranged(a, body) for a in fresh)
                     return rf"\sum_{{{names}}} {self._latex_in(body, _PRODUCT)}", _SUM
             case Fn(name="pow"):
                 base, exponent = expr.args
@@ -319,6 +325,8 @@ class IndexPrinter:
             whole, free = _whole(body, fresh)
             if whole is not None and len(fresh) == 1:
                 at = "".join(self.name(a) for a in free) + at
+            if expr.kind in ("softmax", "argmax") and len(fresh) > 1:
+                whole = None
             if whole is None:
                 shown = rf"{shown}_{{{','.join(self.name(a) for a in fresh)}}}"
             inside = self.latex(body) if whole is None else whole.latex
@@ -326,6 +334,21 @@ class IndexPrinter:
             power = f"{inside}^{{-1}}" if len(inside) == 1 else rf"\left({inside}\right)^{{-1}}"
             return _subscripted(rf"\left({power}\right)", at)
         return _subscripted(rf"{shown}\left({inside}\right)", at)
+
+
+def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
+    stack, seen = [body], set()
+    while stack:
+        node = stack.pop()
+        if node in seen or axis not in node.axes:
+            continue
+        seen.add(node)
+        if isinstance(node, Ref):
+            pairs = zip(node.at, node.array.shape, strict=True)
+            if any(i.axis is axis and s == axis.size for i, s in pairs):
+                return True
+        stack.extend(node.children())
+    return False
 
 
 def _whole(body: Expr, fresh: tuple[Axis, ...]) -> tuple[Term | None, tuple[Axis, ...]]:

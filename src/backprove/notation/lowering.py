@@ -372,6 +372,8 @@ def _power(low: Lowering, node: Node, left: Value, right: Value) -> Value:
                 f"the exponent {exponent} is out of range (at most {MAX_EXPONENT:,})",
                 node.children[1],
             )
+        if left.number == 0 and exponent < 0:
+            raise low.notation_error("division by zero: 0 to a negative power", node)
         if left.number is not None and exponent.denominator == 1 and (left.number or exponent > 0):
             bits = max(left.number.numerator.bit_length(), left.number.denominator.bit_length())
             if bits * abs(exponent) > 4096:

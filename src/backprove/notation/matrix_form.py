@@ -318,6 +318,8 @@ def _slice(expr: Bind) -> Placed:
         raise NoMatrixForm(f"{expr.kind} has no name in the language")
     if len(fresh) != 1 and set(inner.axes) != set(fresh):
         raise NoMatrixForm(f"{expr.kind} over several of more axes")
+    if expr.kind == "softmax" and len(fresh) != 1:
+        raise NoMatrixForm("a softmax over several axes")
     axes = list(inner.axes)
     position = axes.index(fresh[0])
     if expr.kind == "softmax":

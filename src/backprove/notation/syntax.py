@@ -217,9 +217,8 @@ class Parser:
         while (operator := self.accept("+", "-")) is not None:
             signs.append(operator)
         node = self._power()
-        for sign in reversed(signs):
-            if sign.text == "-":
-                node = Node("unary", Span(sign.span.start, node.span.end), "-", (node,))
+        if sum(sign.text == "-" for sign in signs) % 2:
+            node = Node("unary", Span(signs[0].span.start, node.span.end), "-", (node,))
         return node
 
     def _power(self) -> Node:
@@ -338,9 +337,7 @@ class Parser:
         if token.kind == "name" and after.kind == "op" and after.text == "=":
             self.position += 2
             value = self.expression()
-            return Node(
-                "keyword", Span(token.span.start, value.span.end), token.text, (value,)
-            )
+            return Node("keyword", Span(token.span.start, value.span.end), token.text, (value,))
         return self.expression()
 
     def _slice(self) -> Node:

@@ -1,4 +1,4 @@
-"""Studies: a grid of networks trained with several paired seeds, and what it does not show.
+"""Studies: a grid of networks trained with several paired seeds, and what it shows.
 
 >>> from backprove.studies import study
 >>> result = study(hidden="none", seeds=2, epochs=2)
@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from backprove.studies.conclusions import Comparison
+from backprove.studies.comparisons import Comparison
 from backprove.studies.factors import FACTORS, Configuration, Factor, grid
 from backprove.studies.outcomes import Outcome, Reading
 from backprove.studies.result import ConfigurationResult, Run, Study

@@ -3,119 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import combinations
 from math import isfinite, sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from backprove.studies.comparisons import EQUIVALENCE_NOTE, Comparison
+from backprove.studies.factors import entangled
 from backprove.studies.outcomes import ERRORS, LOSS_SHARE
+from backprove.studies.statistics import LEVEL, RESAMPLES, fewest_pairs, smallest_p
 
 if TYPE_CHECKING:
-    from backprove.studies.result import ConfigurationResult, Study
+    from backprove.studies.result import Study
 
-LEVEL = 0.05
-
-Verdict = Literal["better", "equivalent", "not_decided"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two configurations that differ in one factor, over paired seeds.
-
-    Args:
-        family: the factor in which they differ.
-        a: label of one configuration.
-        b: label of the other.
-        verdict: ``not_decided`` as long as no test is made.
-        difference: dev accuracy at the last epoch, a minus b, mean over seeds; none if one run
-            diverged.
-        interval: of the difference; none, for none is computed without a test.
-        seeds: number of pairs.
-        seeds_needed: the fewest pairs with which an exact paired test could decide at 5 %, if the
-            study has fewer.
-        reason: why there is no verdict.
-    """
-
-    family: str
-    a: str
-    b: str
-    verdict: Verdict
-    difference: float | None
-    interval: tuple[float, float] | None
-    seeds: int
-    seeds_needed: int | None
-    reason: str
-
-
-def smallest_p(pairs: int) -> float:
-    """The smallest two-sided p-value that an exact paired test can give.
-
-    Of the ``2**n`` sign patterns of n paired differences, the two most extreme ones count.
-
-    Args:
-        pairs: number of paired differences, at least 1.
-
-    Returns:
-        ``2/2**n``.
-
-    Source: Fisher, The Design of Experiments (1935), section 21.
-
-    >>> smallest_p(5), smallest_p(6)
-    (0.0625, 0.03125)
-    """
-    return 2.0 ** (1 - pairs)
-
-
-def fewest_pairs(level: float = LEVEL) -> int:
-    """The fewest pairs with which an exact paired test can fall below a level.
-
-    >>> fewest_pairs(0.05)
-    6
-    """
-    return next(n for n in range(1, 64) if smallest_p(n) < level)
-
-
-def compare(study: Study) -> list[Comparison]:
-    """Every pair of configurations that differ in exactly one factor.
-
-    Args:
-        study: the study.
-
-    Returns:
-        The comparisons, all undecided: the study describes differences and tests none.
-    """
-    pairs = len(study.seeds)
-    needed = fewest_pairs()
-    few = pairs < needed
-    reason = (
-        f"with {pairs} paired seeds an exact two-sided test cannot go below p = "
-        f"{smallest_p(pairs):.3g}"
-        if few
-        else "no test is made: the seeds share examples, so their differences are not independent"
-    )
-    found = []
-    for a, b in combinations(study.configurations, 2):
-        differing = [
-            name
-            for name in study.varied
-            if getattr(a.configuration, name) != getattr(b.configuration, name)
-        ]
-        if len(differing) == 1 and not _same_network(a, b):
-            difference = _mean_difference(a, b)
-            found.append(
-                Comparison(
-                    family=differing[0],
-                    a=a.label,
-                    b=b.label,
-                    verdict="not_decided",
-                    difference=difference,
-                    interval=None,
-                    seeds=pairs,
-                    seeds_needed=needed if few else None,
-                    reason=reason if difference is not None else "a run diverged",
-                )
-            )
-    return found
+_SAID = 12  # more sentences about one family would hide the others; the table has them all
 
 
 def conclude(study: Study) -> list[str]:
@@ -127,7 +26,88 @@ def conclude(study: Study) -> list[str]:
     Returns:
         Sentences, each with its sample sizes.
     """
-    return [_design(study), *_outcomes(study), *_unsupported(study)]
+    return [
+        _design(study),
+        *_outcomes(study),
+        *_confounded(study),
+        *_verdicts(study),
+        *_unsupported(study),
+    ]
+
+
+def _confounded(study: Study) -> Iterator[str]:
+    for group in entangled([result.configuration for result in study.configurations]):
+        for name in group if len(group) > 1 else ():
+            alone = sum(c.family == name for c in study.comparisons)
+            others = " and ".join(other for other in group if other != name)
+            if not alone:
+                yield (
+                    f"Not supported: any conclusion about {name} alone; {name} is confounded with "
+                    f"{others}, for no two of the {len(study.configurations)} configurations "
+                    f"differ in {name} and agree in {others}."
+                )
+
+
+def _verdicts(study: Study) -> Iterator[str]:
+    families: dict[str, list[Comparison]] = {}
+    for comparison in study.comparisons:
+        families.setdefault(comparison.family, []).append(comparison)
+    for family, members in families.items():
+        decided = [c for c in members if c.verdict != "not_decided"]
+        for comparison in decided[:_SAID]:
+            yield _verdict(study, comparison, len(members))
+        if len(decided) > _SAID:
+            yield (
+                f"{len(decided) - _SAID} more comparisons of {family} are decided; the table has "
+                "them."
+            )
+        yield from _undecided(family, members)
+
+
+def _verdict(study: Study, c: Comparison, family: int) -> str:
+    assert c.difference is not None and c.interval is not None and c.p is not None
+    (a, b), sign = ((c.a, c.b), 1) if c.difference >= 0 else ((c.b, c.a), -1)
+    low, high = sorted(100 * sign * end for end in c.interval)
+    sizes = (
+        f"95 % interval {low:+.2f} to {high:+.2f}; {c.seeds} paired seeds, {study.sizes[1]} dev "
+        f"examples each; p = {c.p:.2g} after Holm's correction for {family} comparisons of "
+        f"{c.family}"
+    )
+    size = f"{100 * abs(c.difference):.2f} points"
+    if c.verdict == "better":
+        return f"Supported: {a} has a dev accuracy higher by {size} than {b} ({sizes})."
+    return (
+        f"Supported: {a} and {b} are practically equivalent, within ±{study.region:g} points of "
+        f"dev accuracy; they differ by {size} ({sizes})."
+    )
+
+
+def _undecided(family: str, members: list[Comparison]) -> Iterator[str]:
+    open_ones = [c for c in members if c.verdict == "not_decided"]
+    if not open_ones:
+        return
+    of = f"{len(open_ones)} of {_count(len(members), 'comparison')} of {family}"
+    asked = [c.seeds_needed for c in open_ones if c.seeds_needed is not None]
+    more = ""
+    if len(asked) == 1:
+        more = f" About {asked[0]} seeds would decide it."
+    elif asked:
+        more = f" About {min(asked)} to {max(asked)} seeds would decide {len(asked)} of them."
+    yield f"Not decided: {of}, with {_count(open_ones[0].seeds, 'paired seed')}.{more}"
+
+
+def how_compared(study: Study) -> str:
+    """How the verdicts came about, in one paragraph."""
+    return (
+        "Dev accuracy at the last epoch, a minus b, paired over seeds. The standard error is that "
+        f"of a two-level bootstrap over seeds and examples ({RESAMPLES} resamples), at least that "
+        "of the seeds alone; intervals and p-values take Student's t with seeds minus 1 degrees "
+        f"of freedom. Better: p < {LEVEL:g} after Holm's correction within the family, and the "
+        f"exact paired permutation test below {LEVEL:g} too. Equivalent: the interval lies within "
+        f"±{study.region:g} points, {EQUIVALENCE_NOTE}. A comparison counts as equivalent where "
+        "it is both. The errors are those of drawing seeds and judged examples anew from the same "
+        "pool; another pool of training examples can differ by more."
+    )
 
 
 def method(study: Study) -> str:
@@ -183,16 +163,13 @@ def _unsupported(study: Study) -> Iterator[str]:
     seeds, dev = len(study.seeds), study.sizes[1]
     share = _typical_accuracy(study)
     error = sqrt(share * (1 - share) / dev)
-    if len(study.configurations) > 1:
-        few = seeds < fewest_pairs()
-        reason = (
-            f"with {_count(seeds, 'paired seed')} the smallest p-value of an exact two-sided "
-            f"paired test is {smallest_p(seeds):.3g}; below {fewest_pairs()} seeds it cannot reach "
-            f"{LEVEL:g}"
-            if few
-            else f"the differences over {seeds} paired seeds are described, not tested"
+    if len(study.configurations) > 1 and seeds < fewest_pairs():
+        yield (
+            f"Not supported: any ranking of the configurations; with "
+            f"{_count(seeds, 'paired seed')} the smallest p-value of an exact two-sided paired "
+            f"test is {smallest_p(seeds):.3g}; below {fewest_pairs()} seeds it cannot reach "
+            f"{LEVEL:g}."
         )
-        yield f"Not supported: any ranking of the configurations; {reason}."
     yield (
         f"The standard error of one accuracy near {share:.0%} on {dev} dev examples is "
         f"{100 * error:.1f} points, seeds aside."
@@ -210,18 +187,6 @@ def _unsupported(study: Study) -> Iterator[str]:
             f"Whatever is seen across {' and '.join(study.varied)} is seen at "
             f"{first.text(single)} only; other settings can reverse it."
         )
-
-
-def _same_network(a: ConfigurationResult, b: ConfigurationResult) -> bool:
-    """Whether two configurations differ in nothing that acts: no hidden layer, no activation."""
-    return replace(a.configuration, activation="") == replace(b.configuration, activation="") and (
-        a.configuration.hidden == "none"
-    )
-
-
-def _mean_difference(a: ConfigurationResult, b: ConfigurationResult) -> float | None:
-    first, second = a.summary("dev_score")["mean"], b.summary("dev_score")["mean"]
-    return None if first is None or second is None else first - second
 
 
 def _typical_accuracy(study: Study) -> float:

@@ -117,12 +117,13 @@ FACTORS: Mapping[str, Factor] = MappingProxyType(
 """Every factor by its name; each takes one value or several, separated by commas."""
 
 
-def levels(name: str, written: Any) -> tuple[Any, ...]:
+def levels(name: str, written: Any, *, repeats: bool = False) -> tuple[Any, ...]:
     """The values of one factor that a person asks for.
 
     Args:
         name: a key of :data:`FACTORS`.
         written: a number, a text with values separated by commas, or a sequence of values.
+        repeats: whether a value may occur twice, as in a list that is zipped with another.
 
     Returns:
         The values, in the order given.
@@ -147,7 +148,7 @@ def levels(name: str, written: Any) -> tuple[Any, ...]:
         )
     values = tuple(factor.read(text) for text in texts)
     twice = [value for i, value in enumerate(values) if value in values[:i]]
-    if twice:
+    if twice and not repeats:
         raise SetupError(f"{name}={written!r} names {twice[0]} twice; name each value once.")
     return values
 
@@ -158,18 +159,21 @@ def _as_text(name: str, item: Any) -> str:
     return str(int(item)) if isinstance(item, float) and item.is_integer() else str(item)
 
 
-def grid(written: Mapping[str, Any], *, seeds: int) -> tuple[Configuration, ...]:
+def grid(written: Mapping[str, Any], *, seeds: int, zipped: Any = ()) -> tuple[Configuration, ...]:
     """Every combination of the values of the factors.
 
     Args:
         written: values of factors, as :func:`levels` takes them; the rest take their defaults.
         seeds: runs of each configuration, to judge the size of the grid.
+        zipped: factors that change together, at least two with equally many values: the first
+            value of each belongs to the first of the others, and so on.
 
     Returns:
         The configurations; the last factor varies fastest.
 
     Raises:
-        SetupError: an unknown factor or value, or a grid of more than 10,000 runs.
+        SetupError: an unknown factor or value, zipped factors of different lengths, or a grid of
+            more than 10,000 runs.
 
     >>> [c.hidden for c in grid({"hidden": "none,64"}, seeds=1)]
     ['none', '64']
@@ -177,10 +181,20 @@ def grid(written: Mapping[str, Any], *, seeds: int) -> tuple[Configuration, ...]
     for name in written:
         if name not in FACTORS:
             raise SetupError(f"'{name}' is no factor; expected one of {', '.join(FACTORS)}.")
+    names = _names(zipped)
     chosen = {
-        name: levels(name, written.get(name, factor.default)) for name, factor in FACTORS.items()
+        name: levels(name, written.get(name, factor.default), repeats=name in names)
+        for name, factor in FACTORS.items()
     }
-    runs = prod(len(values) for values in chosen.values()) * seeds
+    together = _together(names, chosen)
+    axes = [
+        (together, list(zip(*(chosen[name] for name in together), strict=True)))
+        if together and name == together[0]
+        else ((name,), [(value,) for value in values])
+        for name, values in chosen.items()
+        if name not in together[1:]
+    ]
+    runs = prod(len(values) for _, values in axes) * seeds
     if runs > MAX_MODELS:
         raise SetupError(
             f"The grid has {runs // seeds} configurations with {seeds} seeds each: {runs} runs; at "
@@ -188,11 +202,73 @@ def grid(written: Mapping[str, Any], *, seeds: int) -> tuple[Configuration, ...]
             hint="Name fewer values or seeds.",
         )
     return tuple(
-        Configuration(**dict(zip(chosen, values, strict=True)))
-        for values in product(*chosen.values())
+        Configuration(
+            **{
+                name: value
+                for (names, _), cell in zip(axes, cells, strict=True)
+                for name, value in zip(names, cell, strict=True)
+            }
+        )
+        for cells in product(*(values for _, values in axes))
     )
+
+
+def _names(zipped: Any) -> list[str]:
+    names = zipped.split(",") if isinstance(zipped, str) else zipped
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SetupError(f"zipped={zipped!r}; expected names of factors, such as 'hidden,lr'.")
+    names = [name.strip() for name in names if name.strip()]
+    for name in names:
+        if name not in FACTORS:
+            raise SetupError(f"zipped={zipped!r}: '{name}' is none of {', '.join(FACTORS)}.")
+    return names
+
+
+def _together(names: Sequence[str], chosen: Mapping[str, tuple[Any, ...]]) -> tuple[str, ...]:
+    """The zipped factors in the order of the table, if they can be zipped."""
+    lengths = {name: len(chosen[name]) for name in names}
+    if names and (len(lengths) < 2 or len(set(lengths.values())) > 1):
+        counts = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise SetupError(
+            f"zipped={','.join(names)!r}; expected at least two factors with equally many values: "
+            f"{counts}."
+        )
+    cells = list(zip(*(chosen[name] for name in names), strict=True))
+    twice = [cell for i, cell in enumerate(cells) if cell in cells[:i]]
+    if twice:
+        raise SetupError(f"zipped={','.join(names)!r} gives {twice[0]} twice; name each once.")
+    return tuple(name for name in chosen if name in lengths)
 
 
 def varying(configurations: Sequence[Configuration]) -> tuple[str, ...]:
     """The factors that take more than one value."""
     return tuple(name for name in FACTORS if len({getattr(c, name) for c in configurations}) > 1)
+
+
+def entangled(configurations: Sequence[Configuration]) -> tuple[tuple[str, ...], ...]:
+    """The varied factors, grouped where not every combination of their values occurs.
+
+    Args:
+        configurations: those of a study.
+
+    Returns:
+        Groups of names; a group of one factor is crossed with all others.
+
+    >>> zipped = {"hidden": "none,8", "lr": "0.1,0.2", "activation": "relu,tanh"}
+    >>> entangled(grid(zipped, seeds=1, zipped="hidden,lr"))
+    (('hidden', 'lr'), ('activation',))
+    """
+    groups: list[tuple[str, ...]] = []
+    for name in varying(configurations):
+        with_name = [
+            group for group in groups if not all(_crossed(configurations, name, g) for g in group)
+        ]
+        joined = (*(other for group in with_name for other in group), name)
+        groups = [group for group in groups if group not in with_name]
+        groups.append(tuple(factor for factor in FACTORS if factor in joined))
+    return tuple(sorted(groups, key=lambda group: list(FACTORS).index(group[0])))
+
+
+def _crossed(configurations: Sequence[Configuration], f: str, g: str) -> bool:
+    pairs = {(getattr(c, f), getattr(c, g)) for c in configurations}
+    return len(pairs) == len({a for a, _ in pairs}) * len({b for _, b in pairs})

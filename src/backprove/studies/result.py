@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprove.results import Block, Details, Evidence, Heading, Result, Table, Text
-from backprove.studies import conclusions, figures
+from backprove.studies import comparisons, conclusions, figures
 from backprove.studies.factors import Configuration, varying
 from backprove.studies.outcomes import SEVERITY, Outcome, Reading
 from backprove.training import MEASURES
@@ -27,11 +27,15 @@ class Run:
         seed: fixes split, first weights and data order.
         values: for each measure the values (epochs + 1,); index 0 is before training.
         reading: how the run ended.
+        dev_rows: (dev examples,) their row numbers in the data set.
+        dev_scores: (dev examples,) 1 where the last epoch's prediction is right, else 0.
     """
 
     seed: int
     values: Mapping[str, NDArray[np.float64]]
     reading: Reading
+    dev_rows: NDArray[Any]
+    dev_scores: NDArray[np.float32]
 
     @property
     def outcome(self) -> Outcome:
@@ -97,10 +101,23 @@ class ConfigurationResult:
         """The worst outcome of any run."""
         return next(iter(self.outcomes))
 
+    @property
+    def incomparable(self) -> str:
+        """Why the runs have no mean, in words; empty if they have one."""
+        for outcome in ("diverged", "at_chance"):
+            count, runs = self.outcomes.get(outcome, 0), len(self.runs)
+            if count and (outcome == "diverged" or count < runs):
+                return f"{count} of {runs} runs of {self.label} ended {_words(outcome)}"
+        return ""
+
     def summary(self, measure: str) -> dict[str, float | None]:
-        """Mean, smallest and largest value over seeds at the last epoch; empty if one diverged."""
+        """Mean, smallest and largest value over seeds at the last epoch.
+
+        Empty if a run diverged, or if some runs are at chance and others are not: a mean of both
+        describes neither.
+        """
         last = np.array([run.last(measure) for run in self.runs])
-        if "diverged" in self.outcomes or not np.isfinite(last).all():
+        if self.incomparable or not np.isfinite(last).all():
             return {"mean": None, "low": None, "high": None}
         return {"mean": float(last.mean()), "low": float(last.min()), "high": float(last.max())}
 
@@ -133,6 +150,7 @@ class Study(Result):
         sizes: number of train, dev and test examples.
         baseline_loss: cross-entropy of the constant prediction on dev in nats, mean over seeds.
         baseline_accuracy: its accuracy, mean over seeds.
+        region: accuracies that differ by no more than this count as equivalent, in points.
         split: ``seeded`` (each seed draws train and dev anew) or ``fixed``.
         seeds: the seeds, the same for every configuration.
         configurations: the results, in the order of the grid.
@@ -144,6 +162,7 @@ class Study(Result):
     sizes: tuple[int, int, int]
     baseline_loss: float
     baseline_accuracy: float
+    region: float
     split: str
     seeds: tuple[int, ...]
     configurations: tuple[ConfigurationResult, ...]
@@ -156,9 +175,9 @@ class Study(Result):
         return varying([result.configuration for result in self.configurations])
 
     @cached_property
-    def comparisons(self) -> list[conclusions.Comparison]:
-        """All pairs of configurations that differ in one factor only."""
-        return conclusions.compare(self)
+    def comparisons(self) -> list[comparisons.Comparison]:
+        """All pairs of configurations that differ in one factor, or in factors tied together."""
+        return comparisons.compare(self)
 
     @cached_property
     def conclusions(self) -> list[str]:
@@ -171,6 +190,7 @@ class Study(Result):
             Heading(f"{title}, {len(self.seeds)} {'seed' if len(self.seeds) == 1 else 'seeds'}"),
             *(Text(sentence) for sentence in self.conclusions),
             _final_numbers(self.configurations),
+            *_verdicts(self),
             *figures.charts(self),
             Details(
                 "Evidence for the outcome of each run",
@@ -194,6 +214,7 @@ class Study(Result):
             "data": self.data,
             "examples": dict(zip(("train", "dev", "test"), self.sizes, strict=True)),
             "baseline": {"loss": self.baseline_loss, "accuracy": self.baseline_accuracy},
+            "region": self.region,
             "split": self.split,
             "seeds": list(self.seeds),
             "configurations": [result.to_dict() for result in self.configurations],
@@ -225,14 +246,40 @@ def _final_numbers(configurations: Sequence[ConfigurationResult]) -> Table:
         columns,
         rows,
         caption="At the last epoch: mean over seeds (lowest to highest). No mean is given where a "
-        "run diverged.",
+        "run diverged, or where only some are at chance.",
     )
+
+
+def _verdicts(study: Study) -> list[Block]:
+    if not study.comparisons:
+        return []
+    rows = [
+        (
+            c.family,
+            c.a,
+            c.b,
+            _words(c.verdict),
+            "none" if c.difference is None else f"{100 * c.difference:+.2f}",
+            "none" if c.interval is None else "{:+.2f} to {:+.2f}".format(*_points(c.interval)),
+            "none" if c.probability is None else f"{c.probability:.0%}",
+            "none" if c.p is None else f"{c.p:.2g}",
+            c.reason,
+        )
+        for c in study.comparisons
+    ]
+    columns = ("family", "a", "b", "verdict", "a − b in points", "95 % interval", "a ahead",
+               "p (Holm)", "reason")  # fmt: skip
+    return [Table(columns, rows, caption=conclusions.how_compared(study))]
+
+
+def _points(interval: tuple[float, float]) -> tuple[float, float]:
+    return 100 * interval[0], 100 * interval[1]
 
 
 def _spread(summary: Mapping[str, float | None], *, percent: bool) -> str:
     mean, low, high = summary["mean"], summary["low"], summary["high"]
     if mean is None or low is None or high is None:
-        return "none, a run diverged"
+        return "none, see outcome"
     if percent:
         return f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
     return f"{mean:.4f} ({low:.4f} to {high:.4f})"

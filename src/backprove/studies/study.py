@@ -20,7 +20,7 @@ from backprove.studies.outcomes import read
 from backprove.studies.result import ConfigurationResult, Run, Study
 from backprove.training import Group, Model, Program, Records, devices, record
 
-FIELDS = ("data", *FACTORS, "seeds", "split")
+FIELDS = ("data", *FACTORS, "zipped", "seeds", "split", "region")
 """The names that a study accepts in a worksheet, on the command line and in Python."""
 
 MAX_PARAMETERS = 50_000_000
@@ -65,6 +65,8 @@ def study(
     initialiser: Any = "fan_in_uniform",
     seeds: int | str | Sequence[int] = 8,
     split: str = "seeded",
+    zipped: Any = (),
+    region: Any = 1.0,
     progress: Callable[[Progress], None] | None = None,
     **unknown: Any,
 ) -> Study:
@@ -85,6 +87,9 @@ def study(
         seeds: how many seeds, counted from 0, or the seeds themselves.
         split: ``seeded`` draws train and dev anew for each seed, ``fixed`` keeps the split of the
             data set. Test is the same in both.
+        zipped: factors that change together instead of in every combination: with
+            ``hidden="none,512", lr="0.1,0.01", zipped="hidden,lr"`` there are two configurations.
+        region: accuracies that differ by no more than this many points count as equivalent.
         progress: called after each epoch of each group of networks.
 
     Returns:
@@ -106,12 +111,14 @@ def study(
         "hidden": hidden, "activation": activation, "lr": lr, "optimizer": optimizer,
         "batch": batch, "epochs": epochs, "initialiser": initialiser,
     }  # fmt: skip
-    configurations = grid(written, seeds=len(chosen_seeds))
+    region = _region(region)
+    configurations = grid(written, seeds=len(chosen_seeds), zipped=zipped)
     dataset = _dataset(data)
     _check_sizes(configurations, dataset)
     begin = perf_counter()
     runs = _train(configurations, chosen_seeds, dataset, split == "seeded", progress)
-    return _result(configurations, chosen_seeds, dataset, split, runs, perf_counter() - begin)
+    seconds = perf_counter() - begin
+    return _result(configurations, chosen_seeds, dataset, split, region, runs, seconds)
 
 
 def _refuse(unknown: dict[str, Any]) -> None:
@@ -136,6 +143,16 @@ def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
         if whole and 1 <= len(set(given)) == len(given) <= MAX_SEEDS:
             return given
     raise SetupError(f"seeds={seeds!r}; expected {expected}.")
+
+
+def _region(region: Any) -> float:
+    try:
+        points = float("nan") if isinstance(region, bool) else float(region)
+    except (TypeError, ValueError):
+        points = float("nan")
+    if not 0 < points <= 50:
+        raise SetupError(f"region={region!r}; expected points of accuracy above 0, at most 50.")
+    return points
 
 
 def _dataset(data: str | Dataset) -> Dataset:
@@ -252,7 +269,9 @@ def _read(
     runs = {}
     for i, (c, s) in enumerate(cells):
         values = {name: array[i] for name, array in records.values.items()}
-        runs[c, s] = Run(seeds[s], values, read(values, group.data, splits[seeds[s]]))
+        split = splits[seeds[s]]
+        reading = read(values, group.data, split)
+        runs[c, s] = Run(seeds[s], values, reading, split.dev, records.dev_scores[i])
     return runs
 
 
@@ -261,6 +280,7 @@ def _result(
     seeds: tuple[int, ...],
     data: Dataset,
     split: str,
+    region: float,
     runs: dict[_Cell, Run],
     seconds: float,
 ) -> Study:
@@ -282,6 +302,7 @@ def _result(
         sizes=(len(data.train), len(data.dev), len(data.test)),
         baseline_loss=float(np.mean([baseline.loss for baseline in baselines])),
         baseline_accuracy=float(np.mean([baseline.accuracy for baseline in baselines])),
+        region=region,
         split=split,
         seeds=seeds,
         configurations=results,

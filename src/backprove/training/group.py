@@ -135,7 +135,7 @@ class Group:
         self._stacked = self.models + self.models[-1:] * missing
         small = on[0].platform != "cpu" or program.mlp.parameters <= _SMALL
         programs = _compiled(program, self._mesh, inner or ("vmap" if small else "map"))
-        self._begin, self._advance, self._measure = programs
+        self._begin, self._advance, self._measure, self._score = programs
 
     def start(self) -> State:
         """The state before training."""
@@ -184,6 +184,19 @@ class Group:
             # No output is no answer, although NaN > 0 would count as one.
             measures[f"{part}_score"] = np.where(np.isfinite(loss), score, np.nan)
         return measures
+
+    def dev_scores(self, state: State) -> NDArray[np.float32]:
+        """The score of every dev example for all models.
+
+        Args:
+            state: the state to measure; it stays usable.
+
+        Returns:
+            (models, examples), in the order of the rows of each model's dev part.
+        """
+        rows = self._judged["dev"]
+        scores = self._score(state.parameters, self._scalars, rows, *self._examples)
+        return np.asarray(scores)[: len(self.models), : len(self.splits[0].dev)]
 
     def parameters(self, state: State, model: int) -> Parameters:
         """The parameters of one model as NumPy arrays.
@@ -240,8 +253,9 @@ def _cut(rows: NDArray, length: int) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=64)
 def _compiled(program: Program, mesh: Mesh, inner: Inner) -> tuple[Callable[..., Any], ...]:
-    """Programs that start, train for one epoch and measure a stack of models."""
+    """Programs that start, train for one epoch, measure and score a stack of models."""
     train, judge = _epoch_of_one(program), _measures_of_one(program)
+    each = _scores_of_one(program)
     transform = OPTIMISERS[program.optimiser].transform()
 
     def advance(parameters, optimiser, scalars, rows, features, targets):
@@ -256,6 +270,12 @@ def _compiled(program: Program, mesh: Mesh, inner: Inner) -> tuple[Callable[...,
 
         return _over_models(one, (parameters, scalars), inner)
 
+    def score(parameters, scalars, rows, features, targets):
+        def one(model):
+            return each(*model, rows, features, targets)
+
+        return _over_models(one, (parameters, scalars), inner)
+
     def spread(function, stacked: int, shared: int):
         specs = (_STACKED,) * stacked + (_SHARED,) * shared
         return jax.shard_map(
@@ -266,6 +286,7 @@ def _compiled(program: Program, mesh: Mesh, inner: Inner) -> tuple[Callable[...,
         jax.jit(spread(jax.vmap(transform.init), 1, 0)),
         jax.jit(spread(advance, 3, 3), donate_argnums=(0, 1)),
         jax.jit(spread(measure, 2, 3)),
+        jax.jit(spread(score, 2, 3)),
     )
 
 
@@ -313,3 +334,17 @@ def _measures_of_one(program: Program) -> Callable[..., Any]:
         }
 
     return measures
+
+
+def _scores_of_one(program: Program) -> Callable[..., Any]:
+    """The score of each example of a part, in the order of its rows."""
+    loss, activate = LOSSES[program.loss], switch(program.activations)
+
+    def scores(parameters, scalars, chunks, features, targets):
+        def chunk(rows):
+            outputs = forward(parameters, features[rows], lambda z: activate(scalars.activation, z))
+            return loss.score(outputs, targets[rows])
+
+        return jax.lax.map(chunk, chunks[scalars.seed]).reshape(-1)
+
+    return scores

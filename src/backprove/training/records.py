@@ -21,10 +21,12 @@ class Records:
     Args:
         values: for each of :data:`MEASURES` an array (models, epochs + 1), float64. A score is
             NaN where the loss of its examples is not finite.
+        dev_scores: (models, examples), the score of each dev example at the last epoch.
         seconds: (epochs + 1,) wall-clock time of each epoch, compilation included.
     """
 
     values: dict[str, NDArray[np.float64]]
+    dev_scores: NDArray[np.float32]
     seconds: NDArray[np.float64]
 
 
@@ -53,4 +55,4 @@ def record(
         if on_epoch is not None:
             on_epoch(epoch, measured[-1])
     values = {name: np.stack([m[name] for m in measured], axis=1) for name in MEASURES}
-    return Records(values, np.array(seconds))
+    return Records(values, group.dev_scores(state), np.array(seconds))
