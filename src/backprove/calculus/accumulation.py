@@ -24,7 +24,7 @@ from backprove.notation.operations import Program, Value
 MAX_INLINED_OPERATIONS = 120
 """Longer programs keep the names of their intermediate values in the answer."""
 
-MAX_INLINED_DEPTH = 8
+MAX_INLINED_DEPTH = 24
 """Programs that nest more sums than this keep them too: writing them out costs too much time."""
 
 MAX_FACTORS = 16

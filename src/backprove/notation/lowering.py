@@ -330,9 +330,9 @@ _BINARY: dict[str, tuple[str, Callable[[Expr, Expr], Expr], str, str]] = {
 
 def _binary(low: Lowering, node: Node) -> Value:
     operator = str(node.value)
-    left, right = (low.value(c) for c in node.children)
     if operator == "@":
         return FUNCTIONS["matmul"](low, node)
+    left, right = (low.value(c) for c in node.children)
     if operator == "**":
         return _power(low, node, left, right)
     name, body, template, latex = _BINARY[operator]
