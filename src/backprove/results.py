@@ -155,9 +155,7 @@ class Chart:
     free_y: bool = False
 
 
-Block = (
-    Heading | Text | Formula | Table | Code | Judgement | Evidence | Details | Drawing | Chart
-)
+Block = Heading | Text | Formula | Table | Code | Judgement | Evidence | Details | Drawing | Chart
 
 Renderer = Callable[[Sequence[Block]], str]
 

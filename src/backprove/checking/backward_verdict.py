@@ -272,7 +272,7 @@ def _explanation(
         return np.asarray(full, dtype=float).reshape(-1)[entries]
 
     scenes = [_scene(setup, p, r, c) for p, r, c in _rows(points, k)]
-    scenes = scenes[:6]
+    scenes = scenes[:4]
     others = {
         setup.subject.names[j]: [_full(setup, c) for _, _, c in _rows(points, j)][: len(scenes)]
         for j in setup.subject.judged

@@ -105,7 +105,7 @@ def terms(scene: Scene, *, joined: bool = False) -> dict[Term, np.ndarray]:
     With ``joined`` what flows back to the scores of attention counts as one quantity, dS.
     """
     found: dict[Term, np.ndarray] = {}
-    diagonal = scene.expected.shape == scene.output.shape and _is_diagonal(scene.jacobian)
+    diagonal = scene.expected.shape == scene.output.shape and is_diagonal(scene.jacobian)
     if diagonal:
         found.update(_pointwise(scene))
         return found
@@ -116,7 +116,8 @@ def terms(scene: Scene, *, joined: bool = False) -> dict[Term, np.ndarray]:
     return found
 
 
-def _is_diagonal(jacobian: np.ndarray) -> bool:
+def is_diagonal(jacobian: np.ndarray) -> bool:
+    """Whether a square Jacobian says that the function works entry by entry."""
     if jacobian.ndim != 2 or jacobian.shape[0] != jacobian.shape[1]:
         return False
     rest = jacobian - np.diag(np.diag(jacobian))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprove.checking.invariants import Scene
-from backprove.checking.term_dictionary import Term, atoms, terms
+from backprove.checking.term_dictionary import Term, atoms, is_diagonal, terms
 from backprove.functions import ELEMENTWISE
 
 _CLOSE = 1e-6
@@ -59,7 +59,8 @@ def explain(
     if not deep:
         return None
     found = _factor(scenes, select, right, given)
-    if found is None and scenes[0].output.shape == scenes[0].expected.shape:
+    alike = scenes[0].output.shape == scenes[0].expected.shape
+    if found is None and alike and is_diagonal(scenes[0].jacobian):
         for mistake, text, where, value in _other_functions(scenes):
             if _equal(given, _stack(value, select)):
                 return Explanation(mistake, text, where)

@@ -117,9 +117,7 @@ def _by_field(
 
 
 def _equal(verdict: FieldVerdict, scope: str) -> Equality:
-    return Equality(
-        "equal", FIELD, scope, verdict.almost_everywhere, verdict.error_probability
-    )
+    return Equality("equal", FIELD, scope, verdict.almost_everywhere, verdict.error_probability)
 
 
 def _at_small_sizes(

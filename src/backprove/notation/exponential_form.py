@@ -159,9 +159,7 @@ def _exp(argument: Expr) -> Expr:
         coefficient, core = b.split_coefficient(argument)
         terms = [(core, coefficient)]
     powers = [b.power(t.args[0], c) for t, c in terms if isinstance(t, Fn) and t.name == "log"]
-    rest = [
-        b.mul(Num(c), t) for t, c in terms if not (isinstance(t, Fn) and t.name == "log")
-    ]
+    rest = [b.mul(Num(c), t) for t, c in terms if not (isinstance(t, Fn) and t.name == "log")]
     return b.mul(*powers, b.fn("exp", b.add(*rest)))
 
 
@@ -230,5 +228,3 @@ def _log_of_sum(value: Add) -> Expr:
                 mirrored = b.mul(Num(value.constant), b.fn("exp", scaled(-1, u)))
                 return b.add(u, b.fn("log", b.add(Num(coefficient), mirrored)))
     return b.fn("log", value)
-
-

@@ -41,9 +41,7 @@ def degree_bound(expr: Expr, sizes: Mapping[str, int] | None) -> int:
     return max(2, *(top + bottom for top, bottom in memo.values()))
 
 
-def _degrees(
-    expr: Expr, sizes: Mapping[str, int] | None, memo: dict[Expr, Degrees]
-) -> Degrees:
+def _degrees(expr: Expr, sizes: Mapping[str, int] | None, memo: dict[Expr, Degrees]) -> Degrees:
     known = memo.get(expr)
     if known is None:
         parts = [_degrees(c, sizes, memo) for c in expr.children()]

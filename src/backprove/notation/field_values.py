@@ -259,9 +259,7 @@ class FieldPoint:
     def _positions(self, axes: Sequence[Axis], at: Position) -> list[dict[Axis, int]]:
         assert self.sizes is not None
         ranges = [range(a.size.at(self.sizes)) for a in axes]
-        return [
-            {**at, **dict(zip(axes, p, strict=True))} for p in itertools.product(*ranges)
-        ]
+        return [{**at, **dict(zip(axes, p, strict=True))} for p in itertools.product(*ranges)]
 
     # --- powers -------------------------------------------------------------------------------
 

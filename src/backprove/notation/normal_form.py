@@ -377,9 +377,7 @@ def is_indicator(expr: Expr) -> bool:
     return False
 
 
-def piecewise(
-    name: str, args: Sequence[Expr], colours: Colours = NO_COLOURS
-) -> Expr | None:
+def piecewise(name: str, args: Sequence[Expr], colours: Colours = NO_COLOURS) -> Expr | None:
     """``relu``, ``abs``, ``sign``, ``maximum``, ``minimum`` with indicators, exact at the kinks.
 
     Values in indicators get one orientation: ``relu(-v) = relu(v) - v``, ``abs(-v) = abs(v)``.
