@@ -190,7 +190,7 @@ def _softmax(tracer: Tracer, shift: Shift) -> Traced:
         axes, body = _log_softmax_entry(shift)
         shown = f"softmax({{0}}{axis_option(shift.axes)})"
         return tracer.array("softmax of axes", [shift.x], axes, b.fn("exp", body), shown)
-    (along, *_) = shift.axes
+    along = next(iter(shift.axes))
     axes = [Axis(s) for s in shift.x.shape]
     inner = Axis(shift.x.shape[along])
     entry = shift.x.entry(*(inner if k == along else a for k, a in enumerate(axes)))

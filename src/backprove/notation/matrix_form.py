@@ -556,7 +556,7 @@ def _norm_power(base: Expr, exponent: Fraction) -> tuple[Placed, Fraction] | Non
     rest = tuple(a for a in inner.axes if a not in fresh)
     if rest and len(fresh) > 1:
         return None
-    (first, *_) = fresh
+    first = next(iter(fresh))
     options = f", axis={inner.axes.index(first)}" if rest else ""
     norm = mt.call("norm", inner.term, options=options)
     return Placed(norm, rest), exponent * 2
