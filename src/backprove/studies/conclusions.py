@@ -144,7 +144,11 @@ def _design(study: Study) -> str:
 
 def _outcomes(study: Study) -> Iterator[str]:
     total = len(study.configurations) * len(study.seeds)
-    learned = sum(result.outcomes.get("learned", 0) for result in study.configurations)
+    learned = sum(
+        result.outcomes.get(outcome, 0)
+        for result in study.configurations
+        for outcome in ("learned", "still_improving")
+    )
     if learned == total:
         yield (
             "Supported: every run ends better on dev than the constant prediction and than the "
@@ -156,6 +160,7 @@ def _outcomes(study: Study) -> Iterator[str]:
             yield (
                 f"{result.label}: {n} of {_count(len(result.runs), 'run')} ended "
                 f"{outcome.replace('_', ' ')}."
+                + (" More epochs can change its numbers." if outcome == "still_improving" else "")
             )
 
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from backprove.datasets import Baseline, Dataset, Split
 
-Outcome = Literal["learned", "overfitting", "at_chance", "diverged"]
+Outcome = Literal["learned", "still_improving", "overfitting", "unstable", "at_chance", "diverged"]
 
-SEVERITY: tuple[Outcome, ...] = ("diverged", "at_chance", "overfitting", "learned")
+SEVERITY: tuple[Outcome, ...] = (
+    "diverged", "at_chance", "unstable", "overfitting", "still_improving", "learned",
+)  # fmt: skip
 """The outcomes, worst first."""
 
 ERRORS = 3.0
@@ -25,6 +27,11 @@ LOSS_SHARE = 0.02
 
 BLOWN_UP = 2.0
 """Multiple of the loss of constant prediction and untrained network that counts as diverged."""
+
+RISE = 0.1
+"""Share of the constant prediction's loss by which a loss must rise above its lowest to count."""
+
+_LATE = 4  # still improving is read from the last quarter of the epochs
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,13 @@ def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split)
 
     ``diverged``: a loss that is not finite at any epoch, or a training loss above twice that of
     the constant prediction and of the untrained network. ``at_chance``: train is not better than
-    the constant prediction, or not better than the network was before training. ``overfitting``:
-    train is better than both, dev is not. ``learned``: both parts are. Better means: accuracy
-    higher by 3 standard errors, or loss lower by 2 % of that of the constant prediction.
+    the constant prediction, or not better than the network was before training. ``unstable``: the
+    train loss once rises above its lowest before by 10 % of the loss of the constant prediction.
+    ``overfitting``: dev is not better than both, or the dev loss ends higher than at its lowest by
+    that much while the train loss has fallen. ``still_improving``: the dev loss ends at its lowest
+    and falls in the last quarter of at least 4 epochs by 2 % of that of the constant prediction.
+    ``learned``: none of these. Better means: accuracy higher by 3 standard errors, or loss lower
+    by 2 % of that of the constant prediction.
 
     Args:
         values: ``train_loss``, ``train_score``, ``dev_loss``, ``dev_score``, (epochs + 1,) each.
@@ -63,7 +74,52 @@ def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split)
         return Reading("diverged", train.evidence())
     if not train.improved():
         return Reading("at_chance", train.evidence())
-    return Reading("learned" if dev.improved() else "overfitting", dev.evidence())
+    lost = RISE * train.chance.loss
+    spikes = _spikes(values["train_loss"], lost)
+    if spikes:
+        return Reading("unstable", f"{spikes}; {train.evidence()}")
+    rise = _rise(values["train_loss"], values["dev_loss"], lost)
+    if rise or not dev.improved():
+        return Reading("overfitting", "; ".join(filter(None, (rise, dev.evidence()))))
+    fall = _late_fall(values["dev_loss"], LOSS_SHARE * dev.chance.loss)
+    if fall:
+        return Reading("still_improving", f"{fall}; {dev.evidence()}")
+    return Reading("learned", dev.evidence())
+
+
+def _spikes(losses: NDArray[np.float64], least: float) -> str:
+    """The rises of a loss above its lowest before, in words; empty if there is none."""
+    lowest = np.minimum.accumulate(losses)[:-1]
+    above = losses[1:] > lowest + least
+    # Epoch 0 is no achievement: a loss above that of random weights is not a spike.
+    above[0] = False
+    starts = np.flatnonzero(above & ~np.concatenate([[False], above[:-1]]))
+    if not len(starts):
+        return ""
+    worst = int(np.argmax(np.where(above, losses[1:] - lowest, -np.inf)))
+    times = "once" if len(starts) == 1 else f"{len(starts)} times"
+    return (
+        f"train loss spikes {times}, most at epoch {worst + 1}: {losses[worst + 1]:.4f} after a "
+        f"lowest of {lowest[worst]:.4f}"
+    )
+
+
+def _rise(train: NDArray[np.float64], dev: NDArray[np.float64], least: float) -> str:
+    best = int(dev.argmin())
+    if dev[-1] <= dev[best] + least or train[-1] >= train[best]:
+        return ""
+    return (
+        f"dev loss rises from {dev[best]:.4f} at epoch {best} to {dev[-1]:.4f} while train loss "
+        f"falls from {train[best]:.4f} to {train[-1]:.4f}"
+    )
+
+
+def _late_fall(dev: NDArray[np.float64], least: float) -> str:
+    epochs = len(dev) - 1
+    since = epochs - epochs // _LATE
+    if epochs < _LATE or dev[-1] > dev.min() or dev[since] - dev[-1] < least:
+        return ""
+    return f"dev loss falls from {dev[since]:.4f} at epoch {since} to {dev[-1]:.4f} at the end"
 
 
 @dataclass(frozen=True)
