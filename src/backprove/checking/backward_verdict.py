@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backprove.checking.invariants import Invariant, Scene, invariants
+from backprove.checking.backward_explanation import (
+    explanation_of,
+    overall_size,
+    resolved_entries,
+    rows_of,
+    scene_of,
+    smooth_entries,
+    tolerance_of,
+)
+from backprove.checking.invariants import invariants
 from backprove.checking.measured_jacobian import measure
 from backprove.checking.observations import (
     Comparison,
@@ -20,9 +29,7 @@ from backprove.checking.observations import (
 from backprove.checking.sample_inputs import kinds, without
 from backprove.checking.subjects import Fault, is_real
 from backprove.checking.verdict import Counterexample, Verdict
-from backprove.checking.wrong_terms import Explanation, constant_factor, explain
-
-_SAFETY = 20.0
+from backprove.checking.wrong_terms import Explanation
 
 
 @dataclass
@@ -79,28 +86,6 @@ def _claim(setup: Setup) -> str:
     return f"the {kind[setup.mode]} of {setup.subject.title}"
 
 
-def _tolerance(setup: Setup, comparison: Comparison) -> np.ndarray:
-    relative, absolute, least = (1e-3, 1e-4, 1e-6) if setup.coarse else (1e-7, 1e-9, 1e-13)
-    expected = np.abs(np.nan_to_num(comparison.expected))
-    own = relative * expected + absolute * comparison.sizes
-    return own + least * comparison.scale + _SAFETY * comparison.error
-
-
-def _smooth(c: Comparison) -> np.ndarray:
-    return ~c.kinks & np.isfinite(c.expected) & np.isfinite(c.error)
-
-
-def _resolved(point: Point, c: Comparison, fraction: float = 1e-3) -> np.ndarray:
-    """Where the measured value is precise enough to refuse a wrong claim."""
-    least = 1e-5 * c.scale or _overall(point, c)
-    return _smooth(c) & (_SAFETY * c.error <= fraction * np.maximum(c.sizes, least))
-
-
-def _overall(point: Point, c: Comparison) -> float:
-    """A size to measure against where the derivative itself is zero."""
-    return max(1e-3 * float(np.max(np.abs(point.output), initial=0.0)), 1e-300)
-
-
 def _finding(setup: Setup, points: Sequence[Point], which: int) -> Finding:
     finding = Finding(which, [], False, 0.0, 0.0, 0.0, False)
     covered: np.ndarray | None = None
@@ -110,13 +95,13 @@ def _finding(setup: Setup, points: Sequence[Point], which: int) -> Finding:
             for c in row:
                 if c.which != which or not c.expected.size:
                     continue
-                scale = max(c.scale, _overall(point, c))
-                smooth = _smooth(c)
+                scale = max(c.scale, overall_size(point, c))
+                smooth = smooth_entries(c)
                 with np.errstate(invalid="ignore"):
                     deviation = np.where(smooth, np.abs(c.given - c.expected), 0.0)
                 deviation = np.where(np.isnan(deviation), np.inf, deviation)
-                tolerance = np.where(smooth, _tolerance(setup, c), 0.0)
-                resolved = _resolved(point, c)
+                tolerance = np.where(smooth, tolerance_of(setup, c), 0.0)
+                resolved = resolved_entries(point, c)
                 bad = smooth & (deviation > tolerance)
                 if setup.coarse and bad.any():
                     sure = bad & _beyond_doubt(setup, point, row_number, c, deviation)
@@ -177,7 +162,7 @@ def _beyond_doubt(
 
 
 def _wrong(setup: Setup, points: list[Point], findings: list[Finding]) -> Verdict:
-    explained = [(f, *_explanation(setup, points, f)) for f in findings]
+    explained = [(f, *explanation_of(setup, points, f.which)) for f in findings]
     explained.sort(key=lambda item: item[1] is None)
     sentences: list[str] = []
     for finding, explanation, _ in explained[:3]:
@@ -254,108 +239,6 @@ def _counterexample(setup: Setup, finding: Finding) -> tuple[Counterexample, str
             inputs[f"tangent of {names[k]}"] = tangent
     example = Counterexample(inputs, entry, float(c.expected[worst]), float(c.given[worst]))
     return example, f"entry {list(entry)}" if entry else "along a direction"
-
-
-def _explanation(
-    setup: Setup, points: list[Point], finding: Finding
-) -> tuple[Explanation | None, list[Invariant]]:
-    if finding.which < 0:
-        return _tangent_explanation(setup, points), []
-    k = finding.which
-    moved = setup.moved[k]
-    usable = np.ones(moved.entries.size, dtype=bool)
-    for point, c in _pairs(points, k):
-        usable &= _resolved(point, c, 0.3 if setup.coarse else 1e-3)[: moved.entries.size]
-    entries = moved.entries[usable]
-
-    def select(full: np.ndarray) -> np.ndarray:
-        return np.asarray(full, dtype=float).reshape(-1)[entries]
-
-    scenes = [_scene(setup, p, r, c) for p, r, c in _rows(points, k)]
-    scenes = scenes[:4]
-    others = {
-        setup.subject.names[j]: [_full(setup, c) for _, _, c in _rows(points, j)][: len(scenes)]
-        for j in setup.subject.judged
-        if j != k
-    }
-    coarse = setup.coarse
-    found = None
-    if entries.size:
-        found = explain(scenes, select, others, tolerance=1e-2 if coarse else 1e-6, deep=not coarse)
-    complete = moved.complete and usable.all() and not coarse
-    return found, invariants(scenes, setup.subject.names[k]) if complete else []
-
-
-def _rows(points: Sequence[Point], which: int) -> list[tuple[Point, int, Comparison]]:
-    return [
-        (point, number, c)
-        for point in points
-        for number, row in enumerate(point.comparisons)
-        for c in row
-        if c.which == which
-    ]
-
-
-def _pairs(points: Sequence[Point], which: int) -> list[tuple[Point, Comparison]]:
-    return [(point, c) for point, _, c in _rows(points, which)]
-
-
-def _full(setup: Setup, c: Comparison) -> np.ndarray:
-    """The measured gradient in the shape of its input, NaN where it was not measured."""
-    moved = setup.moved[c.which]
-    full = np.full(int(np.prod(moved.shape)), np.nan)
-    full[moved.entries] = c.expected[: moved.entries.size]
-    return full.reshape(moved.shape)
-
-
-def _scene(setup: Setup, point: Point, row: int, c: Comparison) -> Scene:
-    names = setup.subject.names
-    inputs = {
-        names[k]: np.asarray(v, dtype=float) if is_real(v) else np.asarray(v)
-        for k, v in enumerate(point.inputs)
-    }
-    return Scene(
-        names[c.which],
-        inputs,
-        point.output,
-        np.asarray(point.seeds[row][0], dtype=float),
-        _full(setup, c),
-        c.full,
-        point.jacobians[c.which].values,
-    )
-
-
-def _tangent_explanation(setup: Setup, points: Sequence[Point]) -> Explanation | None:
-    """Which input's part of the tangent is missing or has a wrong factor."""
-    judged = setup.subject.judged
-    if not all(setup.moved[k].complete for k in judged) or setup.coarse:
-        return None
-    rows, given = [], []
-    for point, number, c in _rows(points, -1):
-        smooth = _smooth(c) & np.isfinite(c.given)
-        parts = [
-            point.jacobians[k].values @ t.reshape(-1)
-            for k, t in zip(judged, point.seeds[number], strict=True)
-        ]
-        rows.append(np.stack(parts, axis=-1)[smooth])
-        given.append(c.given[smooth])
-    matrix, target = np.concatenate(rows), np.concatenate(given)
-    if len(target) <= len(judged) or not np.all(np.isfinite(matrix)):
-        return None
-    factors = np.linalg.lstsq(matrix, target, rcond=None)[0]
-    if np.max(np.abs(matrix @ factors - target)) > 1e-6 * np.max(np.abs(matrix)):
-        return None
-    empty = np.zeros(())
-    scene = Scene("x", {"x": empty}, empty, empty, empty, empty, empty)
-    for k, factor in zip(judged, factors, strict=True):
-        name = setup.subject.names[k]
-        if abs(factor) < 1e-6:
-            return Explanation("missing_path", f"the part that comes from {name} is missing", name)
-        if abs(factor - 1) > 1e-6:
-            found = constant_factor(float(factor), scene)
-            text = f"in the part that comes from {name} {found.text}"
-            return Explanation(found.mistake, text, name)
-    return None
 
 
 def _undecided(setup: Setup, points: list[Point], findings: list[Finding]) -> Verdict:
@@ -532,10 +415,10 @@ def _row_text(setup: Setup, point: Point, k: int) -> str:
 def _law_texts(setup: Setup, points: list[Point]) -> list[str]:
     texts = []
     for k in setup.subject.judged:
-        rows = _rows(points, k)
+        rows = rows_of(points, k)
         if not rows or not setup.moved[k].complete or any(c.kinks.any() for _, _, c in rows):
             continue
-        scenes = [_scene(setup, p, r, c) for p, r, c in rows[:6]]
+        scenes = [scene_of(setup, p, r, c) for p, r, c in rows[:6]]
         for law in invariants(scenes, setup.subject.names[k])[:2]:
             state = "broken" if law.violation else "holds"
             texts.append(f"Invariant ({state}): {law.law}, because {law.reason}.")
