@@ -19,7 +19,7 @@ from backprove.errors import (
 )
 
 SHAPES = {"X": "n d", "W": "k d", "w": "d", "A": "n n", "s": ""}
-LIMIT = 1.0
+LIMIT = 30.0
 
 REFUSED: list[tuple[str, str, type[InputError], str, tuple[int, int]]] = [
     ("x + w", "w", UnknownName, "unknown symbol 'x'", (0, 1)),
