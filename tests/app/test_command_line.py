@@ -112,7 +112,12 @@ def test_graph_checks_its_claims(fake: FakeEngine) -> None:
 
 def test_study_passes_its_settings(fake: FakeEngine) -> None:
     assert command("study", "data=reviews", "hidden=none,512", "--json").status == 0
-    assert fake.calls[0][1] == ({"data": "reviews", "hidden": "none,512"}, None)
+    assert fake.calls[0][1] == ({"data": "reviews", "hidden": "none,512"}, None, None)
+
+
+def test_study_keeps_its_epochs_in_the_named_folder(fake: FakeEngine, tmp_path: Path) -> None:
+    assert command("study", "data=reviews", "--out", tmp_path, "--json").status == 0
+    assert fake.calls[0][1] == ({"data": "reviews"}, None, tmp_path)
 
 
 def test_function_describes_as_text_and_as_data() -> None:

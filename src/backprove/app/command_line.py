@@ -175,6 +175,10 @@ def study(
     settings: Annotated[
         list[str], typer.Argument(help="KEY=VALUE; several values, with commas, make a grid.")
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Keep every epoch in this folder; go on if it holds the study."),
+    ] = None,
     as_json: AsJson = False,
     output: Output = None,
 ) -> None:
@@ -192,7 +196,7 @@ def study(
     if output:
         check_destination(output)
     with shown_progress(quiet=as_json) as progress:
-        result = Engine().study(options, progress)
+        result = Engine().study(options, progress, out)
     _finish(result, f"study {text}", as_json, output)
 
 

@@ -12,7 +12,7 @@ from backprove.studies.comparisons import Comparison
 from backprove.studies.factors import FACTORS, Configuration, Factor, grid
 from backprove.studies.outcomes import Outcome, Reading
 from backprove.studies.result import ConfigurationResult, Run, Study
-from backprove.studies.study import FIELDS, Progress, study
+from backprove.studies.study import FIELDS, Progress, refuse_unknown, study
 
 __all__ = [
     "FACTORS",
@@ -27,5 +27,6 @@ __all__ = [
     "Run",
     "Study",
     "grid",
+    "refuse_unknown",
     "study",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +21,8 @@ from backprove.networks import MLP, parse_hidden
 from backprove.studies.factors import FACTORS, Configuration, grid, varying
 from backprove.studies.outcomes import read
 from backprove.studies.result import ConfigurationResult, Run, Study
-from backprove.training import Group, Model, Program, Records, devices, record
+from backprove.studies.store import Kept, Store, design_of
+from backprove.training import Group, Model, Program, devices, record
 
 FIELDS = ("data", *FACTORS, "zipped", "seeds", "split", "region")
 """The names that a study accepts in a worksheet, on the command line and in Python."""
@@ -67,6 +71,7 @@ def study(
     split: str = "seeded",
     zipped: Any = (),
     region: Any = 1.0,
+    out: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     **unknown: Any,
 ) -> Study:
@@ -90,20 +95,23 @@ def study(
         zipped: factors that change together instead of in every combination: with
             ``hidden="none,512", lr="0.1,0.01", zipped="hidden,lr"`` there are two configurations.
         region: accuracies that differ by no more than this many points count as equivalent.
+        out: a folder in which every epoch is kept. If it holds the same study, killed at any
+            point, training goes on from there and ends with the same numbers.
         progress: called after each epoch of each group of networks.
 
     Returns:
         The study.
 
     Raises:
-        SetupError: a field or value that is not allowed; raised before anything is trained.
-        DataError: the data set is missing or unusable.
+        SetupError: a field or value that is not allowed; raised before anything is trained. Also
+            a folder that cannot be written, is in use or holds a study of another configuration.
+        DataError: the data set is missing or unusable, or the folder holds a study of other data.
 
     >>> result = study(hidden="none", lr="0.01,0.1", seeds=2, epochs=1)
     >>> [c.label for c in result.configurations]
     ['lr 0.01', 'lr 0.1']
     """
-    _refuse(unknown)
+    refuse_unknown(unknown)
     chosen_seeds = _seeds(seeds)
     if split not in ("seeded", "fixed"):
         raise SetupError(f"split={split!r}; expected seeded or fixed.")
@@ -115,15 +123,24 @@ def study(
     configurations = grid(written, seeds=len(chosen_seeds), zipped=zipped)
     dataset = _dataset(data)
     _check_sizes(configurations, dataset)
-    begin = perf_counter()
-    runs = _train(configurations, chosen_seeds, dataset, split == "seeded", progress)
-    seconds = perf_counter() - begin
+    with _store(out, design_of(configurations, chosen_seeds, dataset, split)) as store:
+        runs, seconds = _train(
+            configurations, chosen_seeds, dataset, split == "seeded", progress, store
+        )
     return _result(configurations, chosen_seeds, dataset, split, region, runs, seconds)
 
 
-def _refuse(unknown: dict[str, Any]) -> None:
-    if unknown:
-        name = next(iter(unknown))
+def refuse_unknown(unknown: Iterable[str]) -> None:
+    """Refuse names that are not among :data:`FIELDS`.
+
+    Args:
+        unknown: names that somebody wrote.
+
+    Raises:
+        SetupError: one of them is no field; the nearest one is named.
+    """
+    name = next((name for name in unknown if name not in FIELDS), None)
+    if name is not None:
         close = get_close_matches(name, FIELDS, n=1)
         raise SetupError(
             f"A study has no field '{name}'; its fields are {', '.join(FIELDS)}.",
@@ -186,19 +203,37 @@ def _check_sizes(configurations: Sequence[Configuration], data: Dataset) -> None
             )
 
 
+@contextmanager
+def _store(out: str | Path | None, design: dict[str, Any]) -> Iterator[Store | None]:
+    if out is None:
+        yield None
+        return
+    if not isinstance(out, str | Path) or not str(out).strip():
+        raise SetupError(f"out={out!r}; expected the path of a folder.")
+    with closing(Store(Path(out), design)) as store:
+        yield store
+
+
 def _train(
     configurations: Sequence[Configuration],
     seeds: Sequence[int],
     data: Dataset,
     resplit: bool,
     progress: Callable[[Progress], None] | None,
-) -> dict[_Cell, Run]:
-    """The run of each pair of configuration and seed, by their positions."""
+    store: Store | None,
+) -> tuple[dict[_Cell, Run], float]:
+    """The run of each pair of configuration and seed, by their positions, and the seconds."""
     begin, done = perf_counter(), 0
     total = sum(c.epochs for c in configurations) * len(seeds)
-    runs: dict[_Cell, Run] = {}
-    for cells in _stacks(configurations, seeds, data):
+    kept: dict[_Cell, Kept] = {}
+    stacks = _stacks(configurations, seeds, data)
+    for cells in stacks:
         first = configurations[cells[0][0]]
+        finished = store.finished(cells) if store else None
+        if finished is not None:
+            kept |= finished
+            done += len(cells) * first.epochs
+            continue
         activations = tuple(dict.fromkeys(configurations[c].activation for c, _ in cells))
         group = Group(
             _program(first, data, activations),
@@ -206,19 +241,29 @@ def _train(
             data,
             resplit=resplit,
         )
+        past = store.past(cells, group) if store else None
+        done += len(cells) * past.state.epoch if past else 0
 
-        def report(epoch: int, measures: dict[str, np.ndarray]) -> None:
+        def report(epoch: int, measures: dict[str, np.ndarray], seconds: float) -> None:
             nonlocal done
             done += len(cells) if epoch else 0  # noqa: B023 (called within this turn of the loop)
+            if store is not None:
+                store.keep_epoch(cells, epoch, measures, seconds)  # noqa: B023
             if progress is not None:
                 text = f"hidden {first.hidden}, {len(cells)} models"  # noqa: B023
                 losses = tuple(float(loss) for loss in measures["dev_loss"])
                 since = perf_counter() - begin
                 progress(Progress(done, total, text, epoch, first.epochs, losses, since))  # noqa: B023
 
-        records = record(group, first.epochs, report)
-        runs |= _read(group, cells, seeds, records)
-    return runs
+        keep = partial(store.keep_state, cells, group) if store else None
+        records = record(group, first.epochs, report, past=past, keep=keep)
+        if store is not None:
+            store.keep_runs(cells, records.dev_scores)
+        for i, cell in enumerate(cells):
+            values = {name: array[i] for name, array in records.values.items()}
+            kept[cell] = Kept(values, records.dev_scores[i], float(records.seconds.sum()))
+    trained = sum(kept[cells[0]].seconds for cells in stacks)
+    return _read(kept, seeds, data, resplit), max(trained, perf_counter() - begin)
 
 
 def _stacks(
@@ -263,16 +308,19 @@ def _model(configuration: Configuration, seed: int) -> Model:
 
 
 def _read(
-    group: Group, cells: Sequence[_Cell], seeds: Sequence[int], records: Records
+    kept: Mapping[_Cell, Kept], seeds: Sequence[int], data: Dataset, resplit: bool
 ) -> dict[_Cell, Run]:
-    splits = dict(zip(group.seeds, group.splits, strict=True))
-    runs = {}
-    for i, (c, s) in enumerate(cells):
-        values = {name: array[i] for name, array in records.values.items()}
-        split = splits[seeds[s]]
-        reading = read(values, group.data, split)
-        runs[c, s] = Run(seeds[s], values, reading, split.dev, records.dev_scores[i])
-    return runs
+    splits = [data.split(seed if resplit else None) for seed in seeds]
+    return {
+        (c, s): Run(
+            seed=seeds[s],
+            values=found.values,
+            reading=read(found.values, data, splits[s]),
+            dev_rows=splits[s].dev,
+            dev_scores=found.dev_scores,
+        )
+        for (c, s), found in kept.items()
+    }
 
 
 def _result(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from backprove.training.devices import devices
 from backprove.training.group import Group, Model, Program, State
 from backprove.training.optimisers import OPTIMISERS, Optimiser
-from backprove.training.records import MEASURES, Records, record
+from backprove.training.records import MEASURES, Past, Records, record
 
 __all__ = [
     "MEASURES",
@@ -19,6 +19,7 @@ __all__ = [
     "Group",
     "Model",
     "Optimiser",
+    "Past",
     "Program",
     "Records",
     "State",

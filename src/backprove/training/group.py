@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -209,6 +209,38 @@ class Group:
             For each layer ``weights`` (fan-in, fan-out) and ``biases`` (fan-out,).
         """
         return jax.tree.map(lambda array: np.asarray(array[model]), state.parameters)
+
+    def saved(self, state: State) -> dict[str, NDArray]:
+        """The arrays of a state, one for each leaf, without the copies that fill up the devices.
+
+        Args:
+            state: the state to read; it stays usable.
+
+        Returns:
+            Arrays (models, ...) by number; :meth:`restore` takes them.
+        """
+        leaves = jax.tree.leaves((state.parameters, state.optimiser))
+        return {str(i): np.array(leaf[: len(self.models)]) for i, leaf in enumerate(leaves)}
+
+    def restore(self, epoch: int, arrays: Mapping[str, NDArray]) -> State:
+        """The state that was saved.
+
+        Args:
+            epoch: its epoch.
+            arrays: as :meth:`saved` gave them, of a group of the same models.
+
+        Returns:
+            A state that goes on with the same numbers.
+        """
+        start = self.start()
+        leaves, structure = jax.tree.flatten((start.parameters, start.optimiser))
+        copies = len(self._stacked) - len(self.models)
+        filled = [
+            np.concatenate([a, np.repeat(a[-1:], copies, axis=0)])
+            for a in (arrays[str(i)] for i in range(len(leaves)))
+        ]
+        placed = jax.device_put(jax.tree.unflatten(structure, filled), self._placed(_STACKED))
+        return State(epoch, *placed)
 
     def _placed(self, spec: PartitionSpec) -> NamedSharding:
         return NamedSharding(self._mesh, spec)

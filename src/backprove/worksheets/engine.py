@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from backprove.calculus import derive
@@ -19,15 +20,22 @@ def _graph(function: str, shapes: dict[str, str] | None, values: dict[str, Any])
     return graph(function, shapes or None).run(**values)
 
 
-def _study(settings: dict[str, Any], progress: Callable[[str, int, int], None] | None) -> Result:
+def _study(
+    settings: dict[str, Any],
+    progress: Callable[[str, int, int], None] | None,
+    out: Path | None = None,
+) -> Result:
     # JAX is loaded only where something is trained.
-    from backprove.studies import study
+    from backprove.studies import refuse_unknown, study
+
+    # What writes a folder is no setting: a worksheet may come from anybody.
+    refuse_unknown(settings)
 
     def told(step: Any) -> None:
         if progress is not None:
             progress(step.text, step.done, step.total)
 
-    return study(**settings, progress=told)
+    return study(**settings, out=out, progress=told)
 
 
 def _functions(names: Sequence[str]) -> list[Result]:
@@ -44,7 +52,7 @@ class Engine:
         graph: ``graph(f, shapes, values)``, a run of the graph at the values.
         check_run: ``check_run(run, claim, earlier=)``, a claim about the numbers of a run, and
             the claims about it that came before.
-        study: ``study(settings, progress)``.
+        study: ``study(settings, progress)``, and the folder to keep it in, if there is one.
         functions: ``functions(names)``, a figure where there are several, and descriptions.
     """
 
