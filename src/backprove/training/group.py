@@ -185,18 +185,19 @@ class Group:
             measures[f"{part}_score"] = np.where(np.isfinite(loss), score, np.nan)
         return measures
 
-    def dev_scores(self, state: State) -> NDArray[np.float32]:
-        """The score of every dev example for all models.
+    def scores(self, state: State, part: str) -> NDArray[np.float32]:
+        """The score of every example of a part for all models.
 
         Args:
             state: the state to measure; it stays usable.
+            part: ``dev`` or ``test``.
 
         Returns:
-            (models, examples), in the order of the rows of each model's dev part.
+            (models, examples), in the order of the rows of each model's part.
         """
-        rows = self._judged["dev"]
+        rows = self._judged[part]
         scores = self._score(state.parameters, self._scalars, rows, *self._examples)
-        return np.asarray(scores)[: len(self.models), : len(self.splits[0].dev)]
+        return np.asarray(scores)[: len(self.models), : len(getattr(self.splits[0], part))]
 
     def parameters(self, state: State, model: int) -> Parameters:
         """The parameters of one model as NumPy arrays.

@@ -23,11 +23,13 @@ class Records:
         values: for each of :data:`MEASURES` an array (models, epochs + 1), float64. A score is
             NaN where the loss of its examples is not finite.
         dev_scores: (models, examples), the score of each dev example at the last epoch.
+        test_scores: (models, examples), that of each test example.
         seconds: (epochs + 1,) wall-clock time of each epoch, compilation included.
     """
 
     values: dict[str, NDArray[np.float64]]
     dev_scores: NDArray[np.float32]
+    test_scores: NDArray[np.float32]
     seconds: NDArray[np.float64]
 
 
@@ -80,4 +82,5 @@ def record(
         if keep is not None and epoch < epochs:
             keep(state)
     values = {name: np.stack([m[name] for m in measured], axis=1) for name in MEASURES}
-    return Records(values, group.dev_scores(state), np.array(seconds))
+    dev, test = (group.scores(state, part) for part in ("dev", "test"))
+    return Records(values, dev, test, np.array(seconds))
