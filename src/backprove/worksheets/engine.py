@@ -16,7 +16,6 @@ from backprove.results import Result
 
 
 def _graph(function: str, shapes: dict[str, str] | None, values: dict[str, Any]) -> Result:
-
     return graph(function, shapes or None).run(**values)
 
 
@@ -54,6 +53,7 @@ class Engine:
             the claims about it that came before.
         study: ``study(settings, progress)``, and the folder to keep it in, if there is one.
         functions: ``functions(names)``, a figure where there are several, and descriptions.
+        figure: ``figure(names)``, functions drawn over their derivatives.
     """
 
     derive: Callable[..., Result] = derive
@@ -62,3 +62,4 @@ class Engine:
     check_run: Callable[..., Any] = check_run
     study: Callable[..., Result] = _study
     functions: Callable[[Sequence[str]], list[Result]] = _functions
+    figure: Callable[[Sequence[str]], Result] = function_figure

@@ -31,6 +31,10 @@ class Outcome:
         data: the answer as JSON-ready data.
         verdict: what became of the claim; None for a statement that claims nothing.
         expected: the verdict that the worksheet names; without one a claim must be right.
+        file: the worksheet that holds the statement; another one if it was included.
+        question: the name of the question that it belongs to; empty if there is none.
+        command: the same asked in a shell; empty where nothing is asked.
+        python: the same asked in Python.
     """
 
     kind: str
@@ -41,6 +45,10 @@ class Outcome:
     data: dict[str, Any] = field(default_factory=dict)
     verdict: VerdictKind | None = None
     expected: VerdictKind | None = None
+    file: str = ""
+    question: str = ""
+    command: str = ""
+    python: str = ""
 
     @property
     def held(self) -> bool | None:
@@ -52,11 +60,14 @@ class Outcome:
         return {
             "kind": self.kind,
             "line": self.line,
+            "file": self.file,
+            "question": self.question,
             "source": self.source,
             "verdict": self.verdict,
             "expected": None if self.verdict is None else self.expected or "right",
             "held": self.held,
             "result": self.data,
+            "reproduce": {"command": self.command, "python": self.python},
         }
 
 

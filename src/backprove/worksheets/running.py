@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from backprove import __version__
-from backprove.worksheets.document import ProsePart, read_document
+from backprove.errors import WorksheetError
+from backprove.worksheets.document import Document, ProsePart, read_document
 from backprove.worksheets.engine import Engine
+from backprove.worksheets.kept_answers import KeptAnswers
 from backprove.worksheets.report import Outcome, Prose, Report
 from backprove.worksheets.session import Progress, Session
 from backprove.worksheets.source import Source
 from backprove.worksheets.statement import Statement
 from backprove.worksheets.statements import read_statement
+from backprove.worksheets.statements.include import Include
+
+MAX_INCLUDED = 50
+"""Worksheets that one worksheet may include, in all."""
 
 
 def run_worksheet(
@@ -20,6 +27,7 @@ def run_worksheet(
     *,
     progress: Progress | None = None,
     engine: Engine | None = None,
+    kept: KeptAnswers | None = None,
 ) -> Report:
     """Run every statement of a worksheet and put the answers beside them.
 
@@ -27,6 +35,7 @@ def run_worksheet(
         worksheet: a path, or the text itself (a string with a line break in it).
         progress: called with what is being done, its number and how many there are.
         engine: the functions that answer; the package's own by default.
+        kept: answers of earlier runs; what has one is not asked again. None by default.
 
     Returns:
         The report: prose and outcomes in order, with counts of claims that were held.
@@ -42,15 +51,10 @@ def run_worksheet(
     ('Activations', 0)
     """
     source = _source(worksheet)
-    document = read_document(source)
-    parts: list[Prose | Statement] = [
-        Prose(part.markdown, part.line)
-        if isinstance(part, ProsePart)
-        else read_statement(part.piece)
-        for part in document.parts
-    ]
+    title, parts = read_worksheet(source)
     total = sum(isinstance(part, Statement) for part in parts)
-    session = Session(engine or Engine(), progress=progress)
+    folder = Path(source.file).parent if source.file else None
+    session = Session(engine or Engine(), folder=folder, progress=progress)
     items: list[Prose | Outcome] = []
     done = 0
     for part in parts:
@@ -60,8 +64,50 @@ def run_worksheet(
         done += 1
         if progress:
             progress(_first_line(part), done, total)
-        items.append(_outcome(part, session, f"statement-{done}"))
-    return Report(document.title, items, _about(source), source.file)
+        items.append(_outcome(part, session, f"statement-{done}", kept))
+    if kept:
+        kept.prune()
+    return Report(title, items, _about(source), source.file)
+
+
+def read_worksheet(source: Source) -> tuple[str, list[Prose | Statement]]:
+    """The title of a worksheet, and its parts with those of the worksheets that it includes.
+
+    Raises:
+        WorksheetError: something cannot be read, a worksheet includes itself, or too much is
+            included.
+
+    >>> title, parts = read_worksheet(Source("# Squares\\n```backprove\\nlet x: n\\n```\\n"))
+    >>> title, [type(part).__name__ for part in parts]
+    ('Squares', ['Let'])
+    """
+    document = read_document(source)
+    trail = (Path(source.file).resolve(),) if source.file else ()
+    return document.title, list(_parts(document, trail, [0]))
+
+
+def _parts(
+    document: Document, trail: tuple[Path, ...], included: list[int]
+) -> Iterator[Prose | Statement]:
+    for part in document.parts:
+        if isinstance(part, ProsePart):
+            yield Prose(part.markdown, part.line)
+            continue
+        read = read_statement(part.piece)
+        if not isinstance(read, Include):
+            yield read
+            continue
+        path = read.file()
+        included[0] += 1
+        if path.resolve() in trail:
+            raise read.path.error("this worksheet includes itself", "Leave the line out.")
+        if included[0] > MAX_INCLUDED:
+            raise read.path.error(f"more than {MAX_INCLUDED} worksheets are included")
+        try:
+            inner = Source.read(path)
+        except WorksheetError as error:
+            raise read.path.error(error.message, error.hint) from None
+        yield from _parts(read_document(inner), (*trail, path.resolve()), included)
 
 
 def _source(worksheet: str | os.PathLike[str]) -> Source:
@@ -70,17 +116,28 @@ def _source(worksheet: str | os.PathLike[str]) -> Source:
     return Source.read(Path(worksheet))
 
 
-def _outcome(part: Statement, session: Session, anchor: str) -> Outcome:
-    answer = part.run(session)
+def _outcome(part: Statement, session: Session, anchor: str, kept: KeptAnswers | None) -> Outcome:
+    part.prepare(session)
+    key = part.key(session) if kept else None
+    answer = kept.get(key) if kept and key is not None else None
+    if answer is None:
+        answer = part.run(session)
+        if kept and key is not None:
+            kept.put(key, answer)
+    reproduction = part.reproduction(session)
     return Outcome(
         kind=part.keyword,
         source=part.piece.raw,
         line=part.piece.line,
+        file=part.piece.source.file,
         anchor=anchor,
+        question=session.question.name if session.question else "",
         blocks=answer.blocks,
         data=answer.data,
         verdict=answer.verdict,
-        expected=answer.expected,
+        expected=part.expected,
+        command=reproduction.command if reproduction else "",
+        python=reproduction.python if reproduction else "",
     )
 
 

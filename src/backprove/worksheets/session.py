@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
-from backprove.errors import BackproveError
+from backprove.errors import BackproveError, InputError
 from backprove.results import Block, VerdictKind
+from backprove.worksheets.definitions import Definition, Expanded, expand
 from backprove.worksheets.engine import Engine
 from backprove.worksheets.source import Piece, located
 
@@ -38,12 +40,51 @@ class Verdict(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
+@dataclass(frozen=True)
+class Reproduction:
+    """How a reader gets the same answer without the worksheet.
+
+    Args:
+        command: for a shell.
+        python: for Python, after ``import backprove as bp``.
+    """
+
+    command: str
+    python: str
+
+
 class Subject(ABC):
     """What the claims below a statement are about."""
+
+    def hear(self, claim: Piece) -> None:  # noqa: B027 (most subjects judge each claim alone)
+        """Take note of a claim before it is checked."""
 
     @abstractmethod
     def check(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Verdict:
         """The verdict on a claim."""
+
+    def key(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Any:
+        """All that the verdict depends on, as JSON-ready data; None if it is not to be kept."""
+        return None
+
+    def reproduction(
+        self, claim: Piece, session: Session, options: dict[str, Piece]
+    ) -> Reproduction | None:
+        """How to ask for the verdict alone."""
+        return None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the statements below it belong to.
+
+    Args:
+        name: unique within the worksheet, such as ``S28`` or ``1a``.
+        piece: where it was written.
+    """
+
+    name: str
+    piece: Piece
 
 
 @dataclass
@@ -53,18 +94,42 @@ class Session:
     Args:
         engine: the functions that answer.
         symbols: what ``let`` declared.
-        subject: what claims are about: the latest derivation or graph.
+        definitions: the expressions that ``let`` named.
+        values: the numbers that ``let`` gave to symbols.
+        layout: the layout that ``let layout`` chose; None for the default.
+        subject: what claims are about: the latest statement that answers.
+        question: the question that the statements belong to.
+        questions: all questions so far, by name.
+        folder: where the worksheet lies; None for a text that has no file.
         progress: told what is done, for long statements.
     """
 
     engine: Engine
     symbols: dict[str, Symbol] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    values: dict[str, tuple[Piece, Any]] = field(default_factory=dict)
+    layout: str | None = None
     subject: Subject | None = None
+    question: Question | None = None
+    questions: dict[str, Question] = field(default_factory=dict)
+    folder: Path | None = None
     progress: Progress | None = None
+    _expanded: dict[str, Expanded] = field(default_factory=dict, repr=False)
+
+    def text(self, piece: Piece) -> str:
+        """A text for the layers below: with the names that ``let`` defined written out."""
+        expanded = expand(piece, self.definitions)
+        if expanded.text != piece.text:
+            self._expanded[expanded.text] = expanded
+        return expanded.text
+
+    def names(self, *texts: Piece) -> set[str]:
+        """All words that occur in any of the texts, with defined names written out."""
+        return {name for text in texts for name in _NAME.findall(self.text(text))}
 
     def shapes(self, *texts: Piece) -> dict[str, str]:
         """Shapes of the declared symbols that occur in any of the texts."""
-        used = {name for text in texts for name in _NAME.findall(text.text)}
+        used = self.names(*texts)
         return {name: symbol.shape for name, symbol in self.symbols.items() if name in used}
 
     def domains(self, *texts: Piece) -> dict[str, str] | None:
@@ -86,4 +151,6 @@ class Session:
         try:
             yield
         except BackproveError as error:
+            if isinstance(error, InputError) and error.text in self._expanded:
+                self._expanded[error.text].relocate(error)
             raise located(error, *pieces, *self.declarations(*pieces)) from error

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar
 
 from backprove.results import Block, VerdictKind
-from backprove.worksheets.session import Session
+from backprove.worksheets.session import Reproduction, Session
 from backprove.worksheets.source import Piece
 
 
@@ -27,13 +27,11 @@ class Answer:
         blocks: the answer for a reader.
         data: the answer as JSON-ready data.
         verdict: what became of the claim; None for a statement that claims nothing.
-        expected: the verdict that the worksheet expects, if it names one.
     """
 
     blocks: Sequence[Block]
     data: dict[str, Any] = field(default_factory=dict)
     verdict: VerdictKind | None = None
-    expected: VerdictKind | None = None
 
 
 @dataclass(frozen=True)
@@ -49,14 +47,30 @@ class Statement(ABC):
     keyword: ClassVar[str]
     usage: ClassVar[str]
 
+    @property
+    def expected(self) -> VerdictKind | None:
+        """The verdict that the worksheet names for a claim; None where it names none."""
+        return None
+
     @classmethod
     @abstractmethod
     def read(cls, piece: Piece, rest: Piece) -> Statement:
         """The statement from its text; ``rest`` is what follows the keyword."""
 
+    def prepare(self, session: Session) -> None:  # noqa: B027 (most statements need not)
+        """Tell the session what later statements need, without answering yet."""
+
     @abstractmethod
     def run(self, session: Session) -> Answer:
         """The answer, from what was declared and asked before."""
+
+    def key(self, session: Session) -> Any:
+        """All that the answer depends on, as JSON-ready data; None if it is not to be kept."""
+        return None
+
+    def reproduction(self, session: Session) -> Reproduction | None:
+        """How to ask the same without a worksheet; None where nothing is asked."""
+        return None
 
 
 STATEMENTS: dict[str, type[Statement]] = {}
@@ -65,7 +79,7 @@ STATEMENTS: dict[str, type[Statement]] = {}
 Kind = TypeVar("Kind", bound=type[Statement])
 
 
-def statement(keyword: str, usage: str) -> Any:
+def statement(keyword: str, usage: str) -> Callable[[Kind], Kind]:
     """Enter a class into the table of statements under its keyword."""
 
     def enter(kind: Kind) -> Kind:

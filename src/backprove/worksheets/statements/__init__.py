@@ -5,7 +5,17 @@ here has them all.
 """
 
 from backprove.worksheets.statement import STATEMENTS, read_statement
-from backprove.worksheets.statements import claim, declare, derive, function, graph, study
+from backprove.worksheets.statements import (
+    claim,
+    declare,
+    derive,
+    function,
+    graph,
+    include,
+    path,
+    question,
+    study,
+)
 
 __all__ = [
     "STATEMENTS",
@@ -14,6 +24,9 @@ __all__ = [
     "derive",
     "function",
     "graph",
+    "include",
+    "path",
+    "question",
     "read_statement",
     "study",
 ]

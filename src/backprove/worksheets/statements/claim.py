@@ -1,13 +1,13 @@
-"""``claim``: what somebody says about the derivation or the graph above."""
+"""``claim``: what somebody says about the answer above."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from backprove.results import VerdictKind
 from backprove.worksheets.reading import choice_of, split_options
-from backprove.worksheets.session import Session
+from backprove.worksheets.session import Reproduction, Session, Subject
 from backprove.worksheets.source import Piece
 from backprove.worksheets.statement import Answer, Statement, statement
 
@@ -17,17 +17,17 @@ from backprove.worksheets.statement import Answer, Statement, statement
 )
 @dataclass(frozen=True)
 class Claim(Statement):
-    """Checks a claim against the latest derivation or graph.
+    """Checks a claim against the latest answer above.
 
     Args:
         said: the claim.
         options: options for the check, by name.
-        expected: the verdict that the worksheet expects; ``right`` where it names none.
+        named: the verdict that the worksheet expects; ``right`` where it names none.
     """
 
     said: Piece
     options: dict[str, Piece]
-    expected: VerdictKind | None
+    named: VerdictKind | None
 
     @classmethod
     def read(cls, piece: Piece, rest: Piece) -> Claim:
@@ -39,11 +39,27 @@ class Claim(Statement):
         kind = choice_of(expected, "a verdict", kinds) if expected else None
         return cls(piece, said, options, kind)  # type: ignore[arg-type]
 
+    @property
+    def expected(self) -> VerdictKind | None:
+        return self.named
+
+    def prepare(self, session: Session) -> None:
+        self._subject(session).hear(self.said)
+
     def run(self, session: Session) -> Answer:
+        verdict = self._subject(session).check(self.said, session, self.options)
+        return Answer(verdict.blocks(), verdict.to_dict(), verdict.kind)
+
+    def key(self, session: Session) -> Any:
+        return self._subject(session).key(self.said, session, self.options)
+
+    def reproduction(self, session: Session) -> Reproduction | None:
+        return self._subject(session).reproduction(self.said, session, self.options)
+
+    def _subject(self, session: Session) -> Subject:
         if session.subject is None:
             raise self.piece.error(
                 "there is nothing above that this claim could be about",
-                "Put a 'derive' or a 'graph' statement above it.",
+                "Put a statement that answers above it, such as 'derive' or 'graph'.",
             )
-        verdict = session.subject.check(self.said, session, self.options)
-        return Answer(verdict.blocks(), verdict.to_dict(), verdict.kind, self.expected)
+        return session.subject

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from shlex import quote
+from typing import Any
 
-from backprove.worksheets.session import Session
+from backprove.results import Result
+from backprove.worksheets.session import Reproduction, Session
 from backprove.worksheets.source import Piece
 from backprove.worksheets.statement import Answer, Statement, statement
 
@@ -28,6 +31,34 @@ class Function(Statement):
 
     def run(self, session: Session) -> Answer:
         with session.locating(*self.names):
-            results = session.engine.functions([name.text for name in self.names])
+            results = self._results(session)
         blocks = [block for result in results for block in result.blocks()]
         return Answer(blocks, {"kind": "functions", "results": [r.to_dict() for r in results]})
+
+    def key(self, session: Session) -> Any:
+        return [self.keyword, *(name.text for name in self.names)]
+
+    def reproduction(self, session: Session) -> Reproduction:
+        names = [name.text for name in self.names]
+        return Reproduction(
+            f"backprove function {' '.join(map(quote, names))}",
+            "\n".join(f"bp.function({name!r})" for name in names),
+        )
+
+    def _results(self, session: Session) -> list[Result]:
+        return session.engine.functions([name.text for name in self.names])
+
+
+@statement("plot", "plot NAME [NAME...]")
+class Plot(Function):
+    """Draws functions over their derivatives, without the descriptions."""
+
+    def _results(self, session: Session) -> list[Result]:
+        return [session.engine.figure([name.text for name in self.names])]
+
+    def reproduction(self, session: Session) -> Reproduction:
+        names = [name.text for name in self.names]
+        return Reproduction(
+            f"backprove function {' '.join(map(quote, names))} --plot out.html",
+            f"from backprove.functions import function_figure\nfunction_figure({names!r})",
+        )
