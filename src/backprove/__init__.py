@@ -79,6 +79,11 @@ def _as_html(blocks: Sequence[Block]) -> str:
     return import_module("backprove.views.html").notebook(blocks)
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """Let ``%load_ext backprove`` give the cells of a notebook the magic ``%%backprove``."""
+    import_module("backprove.app.notebook_cells").register(ipython)
+
+
 # Results know no view: the views are attached here and loaded when a result is first shown.
 Result.renderers.update({"text": _as_text, "html": _as_html})
 

@@ -24,6 +24,7 @@ from backprove.app.output import (
     write_report,
 )
 from backprove.app.progress import shown_progress
+from backprove.app.run_command import run
 from backprove.results import Result
 
 app = typer.Typer(
@@ -230,34 +231,7 @@ def function(
         write_report(output, report_of(f"function {' '.join(names)}", *results))
 
 
-@app.command(epilog=EXIT_STATUS)
-@guarded
-def run(
-    worksheet: Annotated[Path, typer.Argument(help="A Markdown file with backprove blocks.")],
-    as_json: AsJson = False,
-    output: Output = None,
-) -> None:
-    """Run a worksheet.
-
-    Every claim gets its verdict; the report is one HTML file that opens without a network.
-
-    \b
-    backprove run worksheets/first-steps.md -o report.html
-    """
-    if output:
-        check_destination(output, worksheet=worksheet if worksheet.exists() else None)
-    with shown_progress(quiet=as_json) as progress:
-        report = bp.run_worksheet(worksheet, progress=progress)
-    if output:
-        write_report(output, report)
-    if as_json:
-        print_json(report.to_dict())
-    elif output:
-        print_text(Result.renderers["text"](report.summary_blocks()))
-        print(f"report: {output}")
-    else:
-        print_text(report.text())
-    raise typer.Exit(report.exit_status)
+app.command(epilog=EXIT_STATUS)(run)
 
 
 def _finish(result: Result, source: str, as_json: bool, output: Path | None) -> None:

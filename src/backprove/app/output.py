@@ -53,7 +53,12 @@ def print_text(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print data as strict JSON."""
-    print(json.dumps(_plain(data), ensure_ascii=False, indent=2, allow_nan=False))
+    print(json_text(data))
+
+
+def json_text(data: Mapping[str, Any]) -> str:
+    """Data as strict JSON."""
+    return json.dumps(_plain(data), ensure_ascii=False, indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
@@ -133,6 +138,21 @@ def _permissions(path: Path) -> int:
     umask = os.umask(0)
     os.umask(umask)
     return 0o666 & ~umask
+
+
+def report_text(report: Report, form: str) -> str:
+    """A report as ``html``, ``md``, ``tex``, ``ipynb`` or ``json``."""
+    from backprove.views import documents
+    from backprove.views.report import page
+
+    if form == "json":
+        return json_text(report.to_dict()) + "\n"
+    return {
+        "html": page,
+        "md": documents.markdown_document,
+        "tex": documents.latex_document,
+        "ipynb": documents.notebook_document,
+    }[form](report)
 
 
 def write_report(path: Path, report: Report) -> None:

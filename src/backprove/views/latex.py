@@ -92,7 +92,12 @@ def _math(latex: str) -> str | None:
     return None if unsafe else "\n".join(row for row in latex.splitlines() if row.strip())
 
 
-def _inline_math(latex: str) -> str:
+def inline_math(latex: str) -> str:
+    r"""A formula in a line; one that would do more than print is shown as text.
+
+    >>> print(inline_math("x^2"), inline_math(r"\input{a}"))
+    $x^2$ \texttt{\textbackslash{}input\{a\}}
+    """
     safe = _math(latex)
     return rf"\texttt{{{escape(latex)}}}" if safe is None else f"${safe}$"
 
@@ -101,7 +106,7 @@ def _prose(text: str) -> str:
     parts = []
     for piece in pieces(text):
         if piece.kind == "math":
-            parts.append(_inline_math(piece.text))
+            parts.append(inline_math(piece.text))
         else:
             words = escape(piece.text)
             parts.append(rf"\texttt{{{words}}}" if piece.kind == "code" else words)
@@ -147,7 +152,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Value]], caption: str
 
 def _cell(value: Value) -> str:
     if isinstance(value, Cell):
-        return _inline_math(value.latex) if value.latex else escape(value.text)
+        return inline_math(value.latex) if value.latex else escape(value.text)
     if isinstance(value, str):
         return _prose(value)
     return f"${escape(format_value(value))}$" if _is_plain(value) else escape(format_value(value))

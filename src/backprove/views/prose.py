@@ -56,6 +56,10 @@ class ProseRenderer:
         rules["fence"] = _fence
         rules["code_block"] = _fence
 
+    def tokens(self, markdown: str) -> list[Token]:
+        """The structure of the Markdown, for views other than HTML."""
+        return self._markdown.parse(markdown)
+
     def render(self, markdown: str) -> tuple[str, list[Section]]:
         """Markdown as safe HTML, and its headings.
 
@@ -66,7 +70,7 @@ class ProseRenderer:
             The HTML, with headings one level lower (the page has its own first level), and the
             headings in order.
         """
-        tokens = self._markdown.parse(markdown)
+        tokens = self.tokens(markdown)
         sections: list[Section] = []
         for opening, inline in pairwise(tokens):
             if opening.type == "heading_open":

@@ -81,6 +81,15 @@ def read_document(source: Source) -> Document:
     return Document(title or name or "Worksheet", parts)
 
 
+def read_block(source: Source) -> list[StatementPart]:
+    """The statements of a text that is one block, without Markdown around it.
+
+    >>> [part.piece.text for part in read_block(Source("let x: n\\nderive x wrt x"))]
+    ['let x: n', 'derive x wrt x']
+    """
+    return list(_statements(source, 0, source.line_count))
+
+
 _EXAMPLE = (
     "A statement stands in a block such as\n```backprove\nlet x: n\nderive sum(x**2) wrt x\n```"
 )

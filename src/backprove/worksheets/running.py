@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backprove import __version__
 from backprove.errors import WorksheetError
-from backprove.worksheets.document import Document, ProsePart, read_document
+from backprove.worksheets.document import ProsePart, StatementPart, read_block, read_document
 from backprove.worksheets.engine import Engine
 from backprove.worksheets.kept_answers import KeptAnswers
 from backprove.worksheets.report import Outcome, Prose, Report
@@ -70,6 +70,32 @@ def run_worksheet(
     return Report(title, items, _about(source), source.file)
 
 
+def run_block(source: Source, session: Session, kept: KeptAnswers | None = None) -> list[Outcome]:
+    """Run statements without a worksheet around them, going on with a session.
+
+    Args:
+        source: the statements, one a line.
+        session: what was declared and asked before; it is changed.
+        kept: answers of earlier runs.
+
+    Returns:
+        The outcomes in order.
+
+    Raises:
+        InputError: a statement cannot be read or answered, with its position.
+
+    >>> session = Session(Engine())
+    >>> [outcome.kind for outcome in run_block(Source("let x: n"), session)]
+    ['let']
+    """
+    statements = list(_read_all(read_block(source), (), [0]))
+    return [
+        _outcome(part, session, f"statement-{number}", kept)
+        for number, part in enumerate(statements, 1)
+        if isinstance(part, Statement)
+    ]
+
+
 def read_worksheet(source: Source) -> tuple[str, list[Prose | Statement]]:
     """The title of a worksheet, and its parts with those of the worksheets that it includes.
 
@@ -83,13 +109,14 @@ def read_worksheet(source: Source) -> tuple[str, list[Prose | Statement]]:
     """
     document = read_document(source)
     trail = (Path(source.file).resolve(),) if source.file else ()
-    return document.title, list(_parts(document, trail, [0]))
+    return document.title, list(_read_all(document.parts, trail, [0]))
 
 
-def _parts(
-    document: Document, trail: tuple[Path, ...], included: list[int]
+def _read_all(
+    parts: Iterable[ProsePart | StatementPart], trail: tuple[Path, ...], included: list[int]
 ) -> Iterator[Prose | Statement]:
-    for part in document.parts:
+    """Prose and statements, with those of included worksheets in their place."""
+    for part in parts:
         if isinstance(part, ProsePart):
             yield Prose(part.markdown, part.line)
             continue
@@ -107,7 +134,7 @@ def _parts(
             inner = Source.read(path)
         except WorksheetError as error:
             raise read.path.error(error.message, error.hint) from None
-        yield from _parts(read_document(inner), (*trail, path.resolve()), included)
+        yield from _read_all(read_document(inner).parts, (*trail, path.resolve()), included)
 
 
 def _source(worksheet: str | os.PathLike[str]) -> Source:
