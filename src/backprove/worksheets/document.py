@@ -2,13 +2,14 @@
 
 Only fenced blocks at the left margin that are marked ``backprove`` hold statements. A block that
 would be passed over without a word (in a list, in HTML, misspelled, never closed) is an error: a
-claim that is silently not checked is worse than one that is refused.
+claim that is silently not checked is worse than one that is refused. In a LaTeX document the
+statements stand in environments of that name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -17,6 +18,7 @@ from markdown_it.token import Token
 
 from backprove.errors import WorksheetError
 from backprove.worksheets.source import Piece, Source
+from backprove.worksheets.tex_document import is_tex, tex_blocks
 
 MARKS = ("backprove", "{backprove}")
 MAX_STATEMENT = 200_000
@@ -66,6 +68,8 @@ def read_document(source: Source) -> Document:
     """
     if not source.text.strip():
         raise WorksheetError("the worksheet is empty", file=source.file, hint=_EXAMPLE)
+    if is_tex(source):
+        return _tex_document(source)
     # Block structure is all that is needed here; the report renders the prose itself.
     markdown = MarkdownIt("commonmark")
     markdown.core.ruler.enableOnly(["normalize", "block"])
@@ -74,11 +78,7 @@ def read_document(source: Source) -> Document:
     blocks = [token for token in fences if token.level == 0 and _is_marked(token, source)]
     _refuse_hidden_blocks(source, [token for token in fences if token.level == 0])
     heading, title = _title(tokens)
-    parts = tuple(_parts(source, blocks, heading))
-    if not any(isinstance(part, StatementPart) for part in parts):
-        raise WorksheetError("the worksheet holds no statement", file=source.file, hint=_EXAMPLE)
-    name = re.split(r"[\\/]", source.file)[-1].rsplit(".", 1)[0]
-    return Document(title or name or "Worksheet", parts)
+    return _document(source, title, list(_parts(source, blocks, heading)))
 
 
 def read_block(source: Source) -> list[StatementPart]:
@@ -93,6 +93,25 @@ def read_block(source: Source) -> list[StatementPart]:
 _EXAMPLE = (
     "A statement stands in a block such as\n```backprove\nlet x: n\nderive sum(x**2) wrt x\n```"
 )
+
+
+def _tex_document(source: Source) -> Document:
+    title, parts = "", []
+    for first, what in tex_blocks(source):
+        if isinstance(what, int):
+            parts += _statements(source, first, what)
+        elif what.startswith("# "):
+            title = title or what[2:]
+        else:
+            parts.append(ProsePart(what, first + 1))
+    return _document(source, title, parts)
+
+
+def _document(source: Source, title: str, parts: Sequence[ProsePart | StatementPart]) -> Document:
+    if not any(isinstance(part, StatementPart) for part in parts):
+        raise WorksheetError("the worksheet holds no statement", file=source.file, hint=_EXAMPLE)
+    name = re.split(r"[\\/]", source.file)[-1].rsplit(".", 1)[0]
+    return Document(title or name or "Worksheet", tuple(parts))
 
 
 def _is_marked(token: Token, source: Source) -> bool:
