@@ -70,15 +70,37 @@ def read_document(source: Source) -> Document:
         raise WorksheetError("the worksheet is empty", file=source.file, hint=_EXAMPLE)
     if is_tex(source):
         return _tex_document(source)
+    tokens, blocks = _markdown_blocks(source)
+    heading, title = _title(tokens)
+    return _document(source, title, list(_parts(source, blocks, heading)))
+
+
+def _markdown_blocks(source: Source) -> tuple[list[Token], list[Token]]:
+    """All tokens of the Markdown, and the fences that hold statements."""
     # Block structure is all that is needed here; the report renders the prose itself.
     markdown = MarkdownIt("commonmark")
     markdown.core.ruler.enableOnly(["normalize", "block"])
     tokens = markdown.parse(source.text)
-    fences = [token for token in tokens if token.type == "fence" and token.map]
-    blocks = [token for token in fences if token.level == 0 and _is_marked(token, source)]
-    _refuse_hidden_blocks(source, [token for token in fences if token.level == 0])
-    heading, title = _title(tokens)
-    return _document(source, title, list(_parts(source, blocks, heading)))
+    fences = [token for token in tokens if token.type == "fence" and token.map and not token.level]
+    blocks = [token for token in fences if _is_marked(token, source)]
+    _refuse_hidden_blocks(source, fences)
+    return tokens, blocks
+
+
+def block_lines(source: Source) -> list[tuple[int, int]]:
+    """First line of the statements of each block and the line after them, counted from 0.
+
+    Raises:
+        WorksheetError: the worksheet has a block that cannot be run.
+
+    >>> block_lines(Source("```backprove\\nlet x: n\\n```"))
+    [(1, 2)]
+    """
+    if is_tex(source):
+        blocks = [(first, what) for first, what in tex_blocks(source) if isinstance(what, int)]
+    else:
+        blocks = [_inside(source, token) for token in _markdown_blocks(source)[1]]
+    return blocks
 
 
 def read_block(source: Source) -> list[StatementPart]:
@@ -165,16 +187,21 @@ def _parts(
     # The title is printed by the report, so the prose begins below it.
     at = heading[1]
     for token in blocks:
-        first, after = _lines(token)
-        yield from _prose(source, at, first)
-        closing = re.escape(token.markup[0]) + f"{{{len(token.markup)},}}"
-        if after - 1 == first or not re.fullmatch(closing, source.line(after - 1).raw.strip()):
-            raise source.line(first).error(
-                "this block is never closed", f"Add a line with {token.markup} below it."
-            )
-        yield from _statements(source, first + 1, after - 1)
-        at = after
+        yield from _prose(source, at, _lines(token)[0])
+        yield from _statements(source, *_inside(source, token))
+        at = _lines(token)[1]
     yield from _prose(source, at, source.line_count)
+
+
+def _inside(source: Source, token: Token) -> tuple[int, int]:
+    """The lines between the fences of a block."""
+    first, after = _lines(token)
+    closing = re.escape(token.markup[0]) + f"{{{len(token.markup)},}}"
+    if after - 1 == first or not re.fullmatch(closing, source.line(after - 1).raw.strip()):
+        raise source.line(first).error(
+            "this block is never closed", f"Add a line with {token.markup} below it."
+        )
+    return first + 1, after - 1
 
 
 def _prose(source: Source, first: int, after: int) -> Iterator[ProsePart]:

@@ -23,6 +23,9 @@ def _study(
     settings: dict[str, Any],
     progress: Callable[[str, int, int], None] | None,
     out: Path | None = None,
+    *,
+    watch: Callable[[Any], None] | None = None,
+    confirm: Callable[[Any], bool] | None = None,
 ) -> Result:
     # JAX is loaded only where something is trained.
     from backprove.studies import refuse_unknown, study
@@ -34,7 +37,7 @@ def _study(
         if progress is not None:
             progress(step.text, step.done, step.total)
 
-    return study(**settings, out=out, progress=told)
+    return study(**settings, out=out, progress=watch or told, confirm=confirm)
 
 
 def _functions(names: Sequence[str]) -> list[Result]:
@@ -51,7 +54,8 @@ class Engine:
         graph: ``graph(f, shapes, values)``, a run of the graph at the values.
         check_run: ``check_run(run, claim, earlier=)``, a claim about the numbers of a run, and
             the claims about it that came before.
-        study: ``study(settings, progress)``, and the folder to keep it in, if there is one.
+        study: ``study(settings, progress, out, watch=, confirm=)``: the folder to keep it in, what
+            is told all of its progress, and what is asked before a large one.
         functions: ``functions(names)``, a figure where there are several, and descriptions.
         figure: ``figure(names)``, functions drawn over their derivatives.
     """
