@@ -9,6 +9,9 @@ name                 question
 ===================  ==============================================================
 ``derive``           what is the derivative, in index form and matrix form, and why
 ``check``            is this claim about a derivative right; if not, where is the slip
+``check_vjp``        is this backward function the derivative of that function
+``check_jvp``        the same for a Jacobian-vector product (forward mode)
+``check_grad``       the same for the gradient of a function with one number as its value
 ``graph``            what are the values and the gradients at each node
 ``study``            what do the curves of these networks support, over several seeds
 ``function``         what is known about this activation function
@@ -40,7 +43,7 @@ from backprove.results import Block, Result
 
 if TYPE_CHECKING:
     from backprove.calculus import derive
-    from backprove.checking import check
+    from backprove.checking import check, check_grad, check_jvp, check_vjp
     from backprove.functions import describe as function
     from backprove.graphs import graph
     from backprove.studies import study
@@ -51,6 +54,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "derive": ("backprove.calculus", "derive"),
     "check": ("backprove.checking", "check"),
+    "check_vjp": ("backprove.checking", "check_vjp"),
+    "check_jvp": ("backprove.checking", "check_jvp"),
+    "check_grad": ("backprove.checking", "check_grad"),
     "graph": ("backprove.graphs", "graph"),
     "study": ("backprove.studies", "study"),
     "function": ("backprove.functions", "describe"),
@@ -101,6 +107,9 @@ __all__ = [
     "WorksheetError",
     "__version__",
     "check",
+    "check_grad",
+    "check_jvp",
+    "check_vjp",
     "derive",
     "function",
     "graph",

@@ -85,5 +85,15 @@ def test_every_exported_name_is_documented_and_loads() -> None:
     for name in bp.__all__:
         value = getattr(bp, name)
         assert name == "__version__" or value.__doc__
-    for name in ("derive", "check", "graph", "study", "function", "run_worksheet"):
+    for name in (
+        "derive",
+        "check",
+        "check_vjp",
+        "check_jvp",
+        "check_grad",
+        "graph",
+        "study",
+        "function",
+        "run_worksheet",
+    ):
         assert f"``{name}``" in bp.__doc__

@@ -1,10 +1,21 @@
-"""Checking: claims against derivations, and mistakes by name.
+"""Checking: claims against derivations, code against measurements, and mistakes by name.
 
 ``check`` judges a claim about a derivative; ``comparison`` compares and proves, ``mistakes`` finds
-the smallest edit that repairs a wrong claim, and that edit names the mistake.
+the smallest edit that repairs a wrong claim, and that edit names the mistake. ``check_vjp`` and its
+siblings judge code: ``observations`` measures, ``backward_verdict`` judges, ``wrong_terms`` names.
 """
 
+from backprove.checking.backward_functions import check_grad, check_jvp, check_vjp
 from backprove.checking.check import check, check_equality
 from backprove.checking.verdict import MISTAKES, Counterexample, Verdict
 
-__all__ = ["MISTAKES", "Counterexample", "Verdict", "check", "check_equality"]
+__all__ = [
+    "MISTAKES",
+    "Counterexample",
+    "Verdict",
+    "check",
+    "check_equality",
+    "check_grad",
+    "check_jvp",
+    "check_vjp",
+]
