@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 import backprove as bp
-from backprove.app.arguments import pairs, settings_of, values_of, verdict_of
+from backprove.app.arguments import pairs, values_of, verdict_of
 from backprove.app.failures import EXIT_STATUS, HELD, NOT_HELD, guarded
+from backprove.app.fmt_command import fmt
 from backprove.app.output import (
     check_destination,
     print_json,
@@ -23,8 +24,8 @@ from backprove.app.output import (
     show,
     write_report,
 )
-from backprove.app.progress import shown_progress
 from backprove.app.run_command import run
+from backprove.app.study_command import study
 from backprove.results import Result
 
 app = typer.Typer(
@@ -170,35 +171,7 @@ def graph(
     raise typer.Exit(HELD if all(v.kind == "right" for v in verdicts) else NOT_HELD)
 
 
-@app.command(epilog=EXIT_STATUS)
-@guarded
-def study(
-    settings: Annotated[
-        list[str], typer.Argument(help="KEY=VALUE; several values, with commas, make a grid.")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Keep every epoch in this folder; go on if it holds the study."),
-    ] = None,
-    as_json: AsJson = False,
-    output: Output = None,
-) -> None:
-    """Train networks on data.
-
-    Every combination of the listed values is trained once for each seed.
-
-    \b
-    backprove study data=reviews hidden=none,512 activation=sigmoid lr=0.01 seeds=3 epochs=5
-    """
-    from backprove.worksheets.engine import Engine
-
-    text = " ".join(settings)
-    options = settings_of(text)
-    if output:
-        check_destination(output)
-    with shown_progress(quiet=as_json) as progress:
-        result = Engine().study(options, progress, out)
-    _finish(result, f"study {text}", as_json, output)
+app.command(epilog=EXIT_STATUS)(guarded(study))
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -232,6 +205,7 @@ def function(
 
 
 app.command(epilog=EXIT_STATUS)(run)
+app.command(epilog=EXIT_STATUS)(fmt)
 
 
 def _finish(result: Result, source: str, as_json: bool, output: Path | None) -> None:

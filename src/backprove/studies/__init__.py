@@ -9,14 +9,18 @@
 from __future__ import annotations
 
 from backprove.studies.comparisons import Comparison
-from backprove.studies.factors import FACTORS, Configuration, Factor, grid
+from backprove.studies.factors import FACTORS, Configuration, Factor
+from backprove.studies.grids import grid
 from backprove.studies.outcomes import Outcome, Reading
 from backprove.studies.result import ConfigurationResult, Run, Study
-from backprove.studies.study import FIELDS, Progress, refuse_unknown, study
+from backprove.studies.runs import Progress
+from backprove.studies.series import Answer, Series
+from backprove.studies.study import FIELDS, refuse_unknown, study
 
 __all__ = [
     "FACTORS",
     "FIELDS",
+    "Answer",
     "Comparison",
     "Configuration",
     "ConfigurationResult",
@@ -25,6 +29,7 @@ __all__ = [
     "Progress",
     "Reading",
     "Run",
+    "Series",
     "Study",
     "grid",
     "refuse_unknown",

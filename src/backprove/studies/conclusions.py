@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
+from backprove.studies import answers
 from backprove.studies.comparisons import EQUIVALENCE_NOTE, Comparison
-from backprove.studies.factors import entangled
-from backprove.studies.outcomes import ERRORS, LOSS_SHARE
+from backprove.studies.outcomes import ERRORS, LOSS_SHARE, SEVERITY
 from backprove.studies.statistics import LEVEL, RESAMPLES, fewest_pairs, smallest_p
+from backprove.studies.wording import confounded, count, verdict_text
 
 if TYPE_CHECKING:
     from backprove.studies.result import Study
@@ -29,23 +30,11 @@ def conclude(study: Study) -> list[str]:
     return [
         _design(study),
         *_outcomes(study),
-        *_confounded(study),
+        *confounded(study),
         *_verdicts(study),
+        *(answers.curves(study) if study.extensions or study.judged else ()),
         *_unsupported(study),
     ]
-
-
-def _confounded(study: Study) -> Iterator[str]:
-    for group in entangled([result.configuration for result in study.configurations]):
-        for name in group if len(group) > 1 else ():
-            alone = sum(c.family == name for c in study.comparisons)
-            others = " and ".join(other for other in group if other != name)
-            if not alone:
-                yield (
-                    f"Not supported: any conclusion about {name} alone; {name} is confounded with "
-                    f"{others}, for no two of the {len(study.configurations)} configurations "
-                    f"differ in {name} and agree in {others}."
-                )
 
 
 def _verdicts(study: Study) -> Iterator[str]:
@@ -55,7 +44,7 @@ def _verdicts(study: Study) -> Iterator[str]:
     for family, members in families.items():
         decided = [c for c in members if c.verdict != "not_decided"]
         for comparison in decided[:_SAID]:
-            yield _verdict(study, comparison, len(members))
+            yield verdict_text(study, comparison, len(members))
         if len(decided) > _SAID:
             yield (
                 f"{len(decided) - _SAID} more comparisons of {family} are decided; the table has "
@@ -64,36 +53,18 @@ def _verdicts(study: Study) -> Iterator[str]:
         yield from _undecided(family, members)
 
 
-def _verdict(study: Study, c: Comparison, family: int) -> str:
-    assert c.difference is not None and c.interval is not None and c.p is not None
-    (a, b), sign = ((c.a, c.b), 1) if c.difference >= 0 else ((c.b, c.a), -1)
-    low, high = sorted(100 * sign * end for end in c.interval)
-    sizes = (
-        f"95 % interval {low:+.2f} to {high:+.2f}; {c.seeds} paired seeds, {study.sizes[1]} dev "
-        f"examples each; p = {c.p:.2g} after Holm's correction for {family} comparisons of "
-        f"{c.family}"
-    )
-    size = f"{100 * abs(c.difference):.2f} points"
-    if c.verdict == "better":
-        return f"Supported: {a} has a dev accuracy higher by {size} than {b} ({sizes})."
-    return (
-        f"Supported: {a} and {b} are practically equivalent, within ±{study.region:g} points of "
-        f"dev accuracy; they differ by {size} ({sizes})."
-    )
-
-
 def _undecided(family: str, members: list[Comparison]) -> Iterator[str]:
     open_ones = [c for c in members if c.verdict == "not_decided"]
     if not open_ones:
         return
-    of = f"{len(open_ones)} of {_count(len(members), 'comparison')} of {family}"
+    of = f"{len(open_ones)} of {count(len(members), 'comparison')} of {family}"
     asked = [c.seeds_needed for c in open_ones if c.seeds_needed is not None]
     more = ""
     if len(asked) == 1:
         more = f" About {asked[0]} seeds would decide it."
     elif asked:
         more = f" About {min(asked)} to {max(asked)} seeds would decide {len(asked)} of them."
-    yield f"Not decided: {of}, with {_count(open_ones[0].seeds, 'paired seed')}.{more}"
+    yield f"Not decided: {of}, with {count(open_ones[0].seeds, 'paired seed')}.{more}"
 
 
 def how_compared(study: Study) -> str:
@@ -105,8 +76,31 @@ def how_compared(study: Study) -> str:
         f"of freedom. Better: p < {LEVEL:g} after Holm's correction within the family, and the "
         f"exact paired permutation test below {LEVEL:g} too. Equivalent: the interval lies within "
         f"±{study.region:g} points, {EQUIVALENCE_NOTE}. A comparison counts as equivalent where "
-        "it is both. The errors are those of drawing seeds and judged examples anew from the same "
-        "pool; another pool of training examples can differ by more."
+        f"it is both.{_looks(study)}{_chosen(study)} The errors are those of drawing seeds and "
+        "judged examples anew from the same pool; another pool of training examples can differ "
+        "by more."
+    )
+
+
+def _looks(study: Study) -> str:
+    if not study.looks:
+        return ""
+    numbers = ", ".join(map(str, study.looks))
+    return (
+        f" Verdicts were read at up to {count(len(study.looks), 'look')}, at {numbers} seeds, each "
+        f"at a level of {LEVEL / len(study.looks):.3g}, intervals too: so the error probability "
+        f"of {LEVEL:g} holds whenever the study stops. A comparison keeps its first verdict."
+    )
+
+
+def _chosen(study: Study) -> str:
+    if not study.judged:
+        return ""
+    seeds = study.judged[0].result.runs
+    return (
+        f" Comparisons at chosen learning rates take the rate with the highest mean dev accuracy "
+        f"of each arm, trained again from {count(len(seeds), 'fresh seed')}, and the accuracy on "
+        "the test examples, which nothing was chosen on."
     )
 
 
@@ -134,8 +128,8 @@ def _design(study: Study) -> str:
     train, dev, test = study.sizes
     configurations, seeds = len(study.configurations), len(study.seeds)
     return (
-        f"{_count(configurations, 'configuration')} × {_count(seeds, 'seed')} = "
-        f"{_count(configurations * seeds, 'run')} on {study.data}: {train} examples to train, "
+        f"{count(configurations, 'configuration')} × {count(seeds, 'seed')} = "
+        f"{count(configurations * seeds, 'run')} on {study.data}: {train} examples to train, "
         f"{dev} for dev, {test} for test. The constant prediction has, on "
         f"average over seeds, a dev loss of {study.baseline_loss:.4f} and "
         f"a dev accuracy of {study.baseline_accuracy:.1%}."
@@ -154,13 +148,19 @@ def _outcomes(study: Study) -> Iterator[str]:
             "Supported: every run ends better on dev than the constant prediction and than the "
             "untrained network."
         )
-    for result in study.configurations:
-        bad = {outcome: n for outcome, n in result.outcomes.items() if outcome != "learned"}
-        for outcome, n in bad.items():
+    for outcome in SEVERITY:
+        ended = [(r, r.outcomes[outcome]) for r in study.configurations if outcome in r.outcomes]
+        if outcome == "learned" or not ended:
+            continue
+        words = outcome.replace("_", " ")
+        more = " More epochs can change their numbers." if outcome == "still_improving" else ""
+        each = [f"{r.label}: {n} of {count(len(r.runs), 'run')} ended {words}" for r, n in ended]
+        if len(each) <= _SAID // 2:
+            yield "; ".join(each) + f".{more}"
+        else:
             yield (
-                f"{result.label}: {n} of {_count(len(result.runs), 'run')} ended "
-                f"{outcome.replace('_', ' ')}."
-                + (" More epochs can change its numbers." if outcome == "still_improving" else "")
+                f"{sum(n for _, n in ended)} of {total} runs ended {words}, in {len(ended)} of "
+                f"{len(study.configurations)} configurations; the table has them.{more}"
             )
 
 
@@ -171,7 +171,7 @@ def _unsupported(study: Study) -> Iterator[str]:
     if len(study.configurations) > 1 and seeds < fewest_pairs():
         yield (
             f"Not supported: any ranking of the configurations; with "
-            f"{_count(seeds, 'paired seed')} the smallest p-value of an exact two-sided paired "
+            f"{count(seeds, 'paired seed')} the smallest p-value of an exact two-sided paired "
             f"test is {smallest_p(seeds):.3g}; below {fewest_pairs()} seeds it cannot reach "
             f"{LEVEL:g}."
         )
@@ -199,7 +199,3 @@ def _typical_accuracy(study: Study) -> float:
     last = [run.last("dev_score") for result in study.configurations for run in result.runs]
     finite = sorted(value for value in last if isfinite(value))
     return finite[len(finite) // 2] if finite else 0.5
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprove.results import Block, Details, Evidence, Heading, Result, Table, Text
-from backprove.studies import comparisons, conclusions, figures
-from backprove.studies.factors import Configuration, varying
+from backprove.studies import comparisons, conclusions, figures, tables
+from backprove.studies.factors import Configuration
+from backprove.studies.grids import varying
 from backprove.studies.outcomes import SEVERITY, Outcome, Reading
+from backprove.studies.sensitivity import Judged
 from backprove.training import MEASURES
 
 
@@ -29,6 +32,7 @@ class Run:
         reading: how the run ended.
         dev_rows: (dev examples,) their row numbers in the data set.
         dev_scores: (dev examples,) 1 where the last epoch's prediction is right, else 0.
+        test_scores: (test examples,) the same for the test examples of the data set.
     """
 
     seed: int
@@ -36,6 +40,7 @@ class Run:
     reading: Reading
     dev_rows: NDArray[Any]
     dev_scores: NDArray[np.float32]
+    test_scores: NDArray[np.float32]
 
     @property
     def outcome(self) -> Outcome:
@@ -156,6 +161,10 @@ class Study(Result):
         configurations: the results, in the order of the grid.
         seconds: wall-clock time of training, compilation included.
         environment: versions and device.
+        looks: at how many seeds verdicts are read; empty if once, at the end.
+        extensions: configurations with learning rates that were added beyond the grid.
+        judged: each arm at its chosen learning rate, from fresh seeds.
+        title: what the study is about, where it is one of several.
     """
 
     data: str
@@ -168,6 +177,10 @@ class Study(Result):
     configurations: tuple[ConfigurationResult, ...]
     seconds: float
     environment: Mapping[str, str]
+    looks: tuple[int, ...] = ()
+    extensions: tuple[ConfigurationResult, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    title: str = ""
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -183,6 +196,24 @@ class Study(Result):
     def conclusions(self) -> list[str]:
         """What the numbers support and what they do not, in sentences made from the numbers."""
         return conclusions.conclude(self)
+
+    @cached_property
+    def runs(self) -> tables.Table:
+        """One row a run, added learning rates and judged arms included."""
+        return tables.runs_table(self._every())
+
+    @cached_property
+    def epochs(self) -> tables.Table:
+        """One row a run and epoch; epoch 0 is before training."""
+        return tables.epochs_table(self._every())
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write ``runs`` and ``epochs`` as CSV, and as Parquet where pyarrow is installed."""
+        return tables.export_tables({"runs": self.runs, "epochs": self.epochs}, folder)
+
+    def _every(self) -> list[ConfigurationResult]:
+        judged = [judged.result for judged in self.judged]
+        return [*self.configurations, *self.extensions, *judged]
 
     def blocks(self) -> list[Block]:
         title = f"Study on {self.data}: {len(self.configurations)} configurations"
@@ -218,7 +249,12 @@ class Study(Result):
             "split": self.split,
             "seeds": list(self.seeds),
             "configurations": [result.to_dict() for result in self.configurations],
-            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "extensions": [result.to_dict() for result in self.extensions],
+            "judged": [
+                {"arm": judged.arm, "lr": judged.lr, **judged.result.to_dict()}
+                for judged in self.judged
+            ],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "conclusions": self.conclusions,
             "seconds": self.seconds,
             "environment": dict(self.environment),

@@ -31,7 +31,7 @@ class Difference:
 
     Args:
         mean: a minus b, as a share (0.01 is one point).
-        interval: 95 % interval of the mean.
+        interval: interval of the mean, 95 % unless another level was asked for.
         p: two-sided p-value of no difference, paired t with the two-level standard error.
         p_exact: two-sided p-value of the exact paired permutation test over seeds.
         p_outside: p-value of a difference outside of the region, the larger of two one-sided ones.
@@ -162,7 +162,9 @@ def resampled_means(correct: Floats, used: Floats) -> Floats:
     return np.concatenate(parts)
 
 
-def paired(differences: Floats, resampled: Floats, region: float) -> Difference:
+def paired(
+    differences: Floats, resampled: Floats, region: float, level: float = LEVEL
+) -> Difference:
     """The mean difference of paired runs and what is known of it.
 
     The standard error comes from a two-level bootstrap: seeds and examples are resampled, both
@@ -174,6 +176,7 @@ def paired(differences: Floats, resampled: Floats, region: float) -> Difference:
         differences: (seeds,) a minus b.
         resampled: (resamples, seeds) the same under resampling of the examples.
         region: half the width of the region of practical equivalence, as a share.
+        level: the interval covers with probability 1 minus this.
 
     Returns:
         The difference; with a single seed its interval is infinite.
@@ -196,7 +199,7 @@ def paired(differences: Floats, resampled: Floats, region: float) -> Difference:
         float(two_level) * sqrt(seeds / (seeds - 1)),
         float(differences.std(ddof=1)) / sqrt(seeds),
     )
-    reach = float(stats.t.ppf(1 - LEVEL / 2, seeds - 1)) * error
+    reach = float(stats.t.ppf(1 - level / 2, seeds - 1)) * error
     return Difference(
         mean=mean,
         interval=(mean - reach, mean + reach),
@@ -217,13 +220,41 @@ def _tail(distance: float, error: float, seeds: int) -> float:
     return float(stats.t.sf(distance / error, seeds - 1))
 
 
-def seeds_needed(difference: Difference, region: float, family: int) -> int | None:
+def looks(first: int, most: int) -> tuple[int, ...]:
+    """At how many seeds a study that goes on until it is decided is looked at.
+
+    Each look takes half as many seeds again as the one before. The error probability of the whole
+    is shared equally among the looks, so that it holds whenever the study stops: the chance that
+    any of them errs is at most the sum of their levels (Bonferroni).
+
+    Args:
+        first: seeds at the first look.
+        most: seeds at the last.
+
+    Returns:
+        The numbers of seeds, ascending.
+
+    Source: alpha spending as in Lan and DeMets, Biometrika 70 (1983), with equal shares.
+
+    >>> looks(8, 32)
+    (8, 12, 18, 27, 32)
+    """
+    found = [first]
+    while found[-1] < most:
+        found.append(min(most, ceil(1.5 * found[-1])))
+    return tuple(found)
+
+
+def seeds_needed(
+    difference: Difference, region: float, family: int, level: float = LEVEL
+) -> int | None:
     """About how many seeds in all would decide, if mean and spread stay as they are.
 
     Args:
         difference: what is known now.
         region: half the width of the region of practical equivalence, as a share.
         family: comparisons in the family; the level is divided by it.
+        level: error probability of the family.
 
     Returns:
         The number, at least :func:`fewest_pairs`; none if even 1,000 would not be enough, or if
@@ -233,8 +264,8 @@ def seeds_needed(difference: Difference, region: float, family: int) -> int | No
         return None
     fixed = difference.example_error**2
     by_seed = max(difference.error**2 - fixed, 0.0) * difference.seeds
-    counts = np.arange(max(fewest_pairs(), difference.seeds + 1), MOST_SEEDS + 1)
-    reach = np.sqrt(by_seed / counts + fixed) * stats.t.ppf(1 - LEVEL / 2 / family, counts - 1)
+    counts = np.arange(max(fewest_pairs(level), difference.seeds + 1), MOST_SEEDS + 1)
+    reach = np.sqrt(by_seed / counts + fixed) * stats.t.ppf(1 - level / 2 / family, counts - 1)
     margin = max(abs(difference.mean), region - abs(difference.mean))
     enough = counts[reach < margin]
     return int(enough[0]) if len(enough) else None

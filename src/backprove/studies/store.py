@@ -28,21 +28,22 @@ from backprove.errors import DataError, SetupError
 from backprove.studies.factors import FACTORS, Configuration
 from backprove.training import MEASURES, Group, Past, State
 
-FORMAT = 1
+FORMAT = 2
 _SHARE = 0.05  # of the time may go into checkpoints; large stacks are not kept at every epoch
 
-Cell = tuple[int, int]
-"""Positions of a configuration and of a seed."""
+Cell = tuple[Configuration, int]
+"""A configuration and a seed."""
 
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS design (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS configurations (id INTEGER PRIMARY KEY, factors TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS epochs (
     configuration INTEGER, seed INTEGER, epoch INTEGER,
     {", ".join(f"{name} REAL" for name in MEASURES)}, seconds REAL,
     PRIMARY KEY (configuration, seed, epoch)
 );
 CREATE TABLE IF NOT EXISTS runs (
-    configuration INTEGER, seed INTEGER, dev_scores BLOB NOT NULL,
+    configuration INTEGER, seed INTEGER, dev_scores BLOB NOT NULL, test_scores BLOB NOT NULL,
     PRIMARY KEY (configuration, seed)
 );
 """
@@ -55,16 +56,22 @@ class Kept:
     Args:
         values: for each measure (epochs + 1,).
         dev_scores: (dev examples,).
+        test_scores: (test examples,).
         seconds: time of the whole stack that it was trained in.
     """
 
     values: dict[str, NDArray[np.float64]]
     dev_scores: NDArray[np.float32]
+    test_scores: NDArray[np.float32]
     seconds: float
 
 
 def design_of(
-    configurations: Sequence[Configuration], seeds: Sequence[int], data: Dataset, split: str
+    configurations: Sequence[Configuration],
+    seeds: Sequence[int],
+    data: Dataset,
+    split: str,
+    steps: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that fixes the numbers of a study, as JSON-ready data.
 
@@ -73,6 +80,7 @@ def design_of(
         seeds: its seeds.
         data: its data.
         split: ``seeded`` or ``fixed``.
+        steps: what is trained after these, by which rule.
 
     Returns:
         The design; the data set is named by its sizes and by the SHA-256 of its contents.
@@ -86,6 +94,7 @@ def design_of(
         "configurations": [asdict(configuration) for configuration in configurations],
         "seeds": list(seeds),
         "split": split,
+        "steps": dict(steps or {}),
         "data": data.name,
         "examples": [len(data.train), len(data.dev), len(data.test)],
         "features": data.width,
@@ -95,6 +104,38 @@ def design_of(
 
 def _canonical(array: NDArray) -> str:
     return "<f4" if array.dtype.kind == "f" else "<i8"
+
+
+def asked_for(folder: Path) -> dict[str, Any]:
+    """The settings that the study in a folder was asked for with.
+
+    Args:
+        folder: of a study.
+
+    Returns:
+        The settings, as :func:`study` takes them.
+
+    Raises:
+        SetupError: there is no study in the folder, or it was asked for with data in memory.
+    """
+    path = folder / "study.sqlite"
+    try:
+        if not path.is_file():
+            raise SetupError(f"There is no study in '{folder}' to go on with.")
+        base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            kept = dict(base.execute("SELECT name, value FROM design").fetchall())
+        finally:
+            base.close()
+        asked = json.loads(kept.get("asked", "null"))
+    except (OSError, sqlite3.Error, ValueError) as error:
+        raise SetupError(f"The study in '{folder}' cannot be read: {error}.") from error
+    if asked is None:
+        raise SetupError(
+            f"The study in '{folder}' does not say how it was asked for.",
+            hint="Name its settings again; training goes on where it stopped.",
+        )
+    return asked
 
 
 class Store:
@@ -114,6 +155,7 @@ class Store:
         self.folder = folder
         self._spent = self._trained = 0.0
         self._since = perf_counter()
+        self._numbers: dict[Configuration, int] = {}
         self._lock = self._base = None
         try:
             with self._writing():
@@ -139,14 +181,16 @@ class Store:
         kept = {}
         for cell in cells:
             row = self._db.execute(
-                "SELECT dev_scores FROM runs WHERE configuration=? AND seed=?", cell
+                "SELECT dev_scores, test_scores FROM runs WHERE configuration=? AND seed=?",
+                self._key(cell),
             ).fetchone()
             if row is None:
                 return None
             measured = self._measured(cell)
             values = {name: measured[:, i] for i, name in enumerate(MEASURES)}
             seconds = float(measured[:, len(MEASURES)].sum())
-            kept[cell] = Kept(values, np.frombuffer(row[0], "<f4"), seconds)
+            dev, test = (np.frombuffer(scores, "<f4") for scores in row)
+            kept[cell] = Kept(values, dev, test, seconds)
         return kept
 
     def past(self, cells: Sequence[Cell], group: Group) -> Past | None:
@@ -154,7 +198,7 @@ class Store:
         try:
             with safe_open(self._checkpoint, framework="numpy") as file:
                 about = file.metadata() or {}
-                if about.get("cells") != json.dumps(list(cells)):
+                if about.get("cells") != self._keys(cells):
                     return None
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
@@ -177,7 +221,7 @@ class Store:
         self._trained += seconds
         columns = zip(*(measures[name] for name in MEASURES), strict=True)
         rows = [
-            (*cell, epoch, *map(float, values), seconds)
+            (*self._key(cell), epoch, *map(float, values), seconds)
             for cell, values in zip(cells, columns, strict=True)
         ]
         marks = ", ".join("?" * (len(MEASURES) + 4))
@@ -189,7 +233,7 @@ class Store:
         if self._spent > _SHARE * self._trained:
             return
         begin = perf_counter()
-        about = {"cells": json.dumps(list(cells)), "epoch": str(state.epoch)}
+        about = {"cells": self._keys(cells), "epoch": str(state.epoch)}
         new = self._checkpoint.with_suffix(".new")
         with self._writing():
             try:
@@ -203,14 +247,19 @@ class Store:
                 raise
         self._spent += perf_counter() - begin
 
-    def keep_runs(self, cells: Sequence[Cell], dev_scores: NDArray[np.float32]) -> None:
+    def keep_runs(
+        self,
+        cells: Sequence[Cell],
+        dev_scores: NDArray[np.float32],
+        test_scores: NDArray[np.float32],
+    ) -> None:
         """Write that the runs of a stack are finished."""
         rows = [
-            (*cell, scores.astype("<f4").tobytes())
-            for cell, scores in zip(cells, dev_scores, strict=True)
+            (*self._key(cell), dev.astype("<f4").tobytes(), test.astype("<f4").tobytes())
+            for cell, dev, test in zip(cells, dev_scores, test_scores, strict=True)
         ]
         with self._writing(), self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", rows)
         with suppress(OSError):  # one that is left behind names its cells, and is not taken again
             self._checkpoint.unlink()
 
@@ -223,11 +272,32 @@ class Store:
         assert self._base is not None
         return self._base
 
+    def _key(self, cell: Cell) -> tuple[int, int]:
+        """The numbers of a configuration and of a seed in the tables."""
+        configuration, seed = cell
+        if configuration not in self._numbers:
+            factors = json.dumps(asdict(configuration))
+            with self._writing(), self._transaction():
+                self._db.execute(
+                    "INSERT OR IGNORE INTO configurations (id, factors) VALUES "
+                    "((SELECT COUNT(*) FROM configurations), ?)",
+                    (factors,),
+                )
+            (number,) = self._db.execute(
+                "SELECT id FROM configurations WHERE factors=?", (factors,)
+            ).fetchone()
+            self._numbers[configuration] = number
+        return self._numbers[configuration], seed
+
+    def _keys(self, cells: Sequence[Cell]) -> str:
+        return json.dumps([self._key(cell) for cell in cells])
+
     def _measured(self, cell: Cell) -> NDArray[np.float64]:
         """(epochs so far, measures and seconds); SQLite keeps NaN as NULL."""
         names = ", ".join((*MEASURES, "seconds"))
         rows = self._db.execute(
-            f"SELECT {names} FROM epochs WHERE configuration=? AND seed=? ORDER BY epoch", cell
+            f"SELECT {names} FROM epochs WHERE configuration=? AND seed=? ORDER BY epoch",
+            self._key(cell),
         ).fetchall()
         return np.array(rows, dtype=np.float64).reshape(-1, len(MEASURES) + 1)
 
@@ -293,7 +363,10 @@ def _refuse_other_setup(folder: Path, before: Mapping, now: Mapping) -> None:
         f"{name} was {_shown(a)}, now {_shown(b)}"
         for name, a, b in (
             *((f, *(_levels(d["configurations"], f) for d in (before, now))) for f in FACTORS),
-            *((name, before.get(name), now[name]) for name in ("seeds", "split", "format")),
+            *(
+                (name, before.get(name), now[name])
+                for name in ("seeds", "split", "steps", "format")
+            ),
         )
         if a != b
     ]

@@ -1,14 +1,12 @@
-"""Train a grid of networks and answer with a study."""
+"""Ask for a study: read what is wanted, train it, and answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import jax
@@ -17,90 +15,78 @@ import optax
 
 from backprove.datasets import Dataset, load
 from backprove.errors import SetupError
-from backprove.networks import MLP, parse_hidden
-from backprove.studies.factors import FACTORS, Configuration, grid, varying
-from backprove.studies.outcomes import read
-from backprove.studies.result import ConfigurationResult, Run, Study
-from backprove.studies.store import Kept, Store, design_of
-from backprove.training import Group, Model, Program, devices, record
+from backprove.studies import course
+from backprove.studies.factors import FACTORS, Configuration
+from backprove.studies.grids import grid, listed, varying
+from backprove.studies.plans import Frame, Wanted
+from backprove.studies.result import ConfigurationResult, Study
+from backprove.studies.runs import Progress, Trainer
+from backprove.studies.sensitivity import MOST_STEPS, Judged, arms, steps_beyond
+from backprove.studies.series import Series
+from backprove.studies.sizes import Confirm, check_size, mlp_of
+from backprove.studies.statistics import looks
+from backprove.studies.store import Store, design_of
+from backprove.training import devices
 
-FIELDS = ("data", *FACTORS, "zipped", "seeds", "split", "region")
-"""The names that a study accepts in a worksheet, on the command line and in Python."""
+FIELDS = (
+    "data", *FACTORS, "zipped", "configurations", "preset", "seeds", "split", "region", "extend",
+    "judge", "until_decided", "most_seeds",
+)  # fmt: skip
+"""The names that a study accepts in a worksheet, in a file, on the command line and in Python."""
 
-MAX_PARAMETERS = 50_000_000
 MAX_SEEDS = 1_000
-_STACK_BYTES = 2**31
-_COPIES = 5  # parameters, gradient, two moments, and the next parameters
-
-_Cell = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a study is; sent after each epoch of each group.
-
-    Args:
-        done: epochs of single networks that are trained.
-        total: epochs of single networks in all.
-        text: what is being trained.
-        epoch: the epoch just finished; 0 is the measurement before training.
-        epochs: epochs of this group.
-        dev_losses: dev loss of each model of the group.
-        seconds: time since the study began.
-    """
-
-    done: int
-    total: int
-    text: str
-    epoch: int
-    epochs: int
-    dev_losses: tuple[float, ...]
-    seconds: float
+_MOST_SEEDS = 32
 
 
 def study(
     data: str | Dataset = "reviews",
-    hidden: Any = "none,512",
-    activation: Any = "sigmoid",
-    lr: Any = 0.01,
-    optimizer: Any = "adam",
-    batch: Any = 64,
-    epochs: Any = 20,
-    initialiser: Any = "fan_in_uniform",
+    *,
     seeds: int | str | Sequence[int] = 8,
     split: str = "seeded",
     zipped: Any = (),
+    configurations: Sequence[Mapping[str, Any]] | None = None,
+    preset: str | None = None,
     region: Any = 1.0,
+    extend: Any = (),
+    judge: Any = False,
+    until_decided: Any = False,
+    most_seeds: Any = _MOST_SEEDS,
     out: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
-    **unknown: Any,
-) -> Study:
+    confirm: Confirm | None = None,
+    **factors: Any,
+) -> Study | Series:
     """Train every combination of the given values with several paired seeds.
 
-    Each factor takes one value or several: a text with commas or a list. Features are used as
-    they are, losses are cross-entropies, and no layer follows the last dense one.
+    Each factor (``hidden``, ``activation``, ``lr``, ...; see :data:`FACTORS`) takes one value or
+    several: a text with commas or a list. Features are used as they are, losses are
+    cross-entropies, and no layer follows the last dense one.
 
     Args:
         data: name of a built-in data set, or a data set.
-        hidden: hidden layers: ``none``, ``512``, ``512x3``, ``256-128``.
-        activation: activation of the hidden layers, by the name in the table of functions.
-        lr: step sizes.
-        optimizer: ``adam``, ``sgd``, ``momentum`` or ``rmsprop``.
-        batch: examples in a batch.
-        epochs: passes over the training examples.
-        initialiser: first weights; ``fan_in_uniform`` is the default of PyTorch.
         seeds: how many seeds, counted from 0, or the seeds themselves.
         split: ``seeded`` draws train and dev anew for each seed, ``fixed`` keeps the split of the
             data set. Test is the same in both.
         zipped: factors that change together instead of in every combination: with
             ``hidden="none,512", lr="0.1,0.01", zipped="hidden,lr"`` there are two configurations.
+        configurations: instead of a grid, a list of mappings of factors to values; factors that
+            are given beside it hold for all of them.
+        preset: ``course``: studies of depth, activation and learning rate, with their answers.
         region: accuracies that differ by no more than this many points count as equivalent.
+        extend: ``lr`` adds learning rates beyond both ends of each arm until its curve turns.
+        judge: whether to choose each arm's learning rate on dev and to judge it on test, trained
+            again from fresh seeds.
+        until_decided: whether to add seeds until every comparison is decided or ``most_seeds`` is
+            reached; the error probability is shared among the looks.
+        most_seeds: seeds at the last look of ``until_decided``.
         out: a folder in which every epoch is kept. If it holds the same study, killed at any
             point, training goes on from there and ends with the same numbers.
         progress: called after each epoch of each group of networks.
+        confirm: asked with the size of the study above 10,000 runs; True goes on.
+        factors: values of the factors.
 
     Returns:
-        The study.
+        The study; of a preset all its studies.
 
     Raises:
         SetupError: a field or value that is not allowed; raised before anything is trained. Also
@@ -111,23 +97,39 @@ def study(
     >>> [c.label for c in result.configurations]
     ['lr 0.01', 'lr 0.1']
     """
-    refuse_unknown(unknown)
-    chosen_seeds = _seeds(seeds)
+    refuse_unknown(factors)
+    chosen = _seeds(seeds)
     if split not in ("seeded", "fixed"):
         raise SetupError(f"split={split!r}; expected seeded or fixed.")
-    written = {
-        "hidden": hidden, "activation": activation, "lr": lr, "optimizer": optimizer,
-        "batch": batch, "epochs": epochs, "initialiser": initialiser,
-    }  # fmt: skip
-    region = _region(region)
-    configurations = grid(written, seeds=len(chosen_seeds), zipped=zipped)
+    extra = _extended(extend), _switch("judge", judge)
+    frame_looks: tuple[int, ...] = ()
+    if _switch("until_decided", until_decided):
+        frame_looks = looks(len(chosen), _most(most_seeds, len(chosen)))
+    within = _region(region)
+    if preset is not None:
+        wanted = course.wanted(preset, factors, zipped=zipped, configurations=configurations)
+    elif configurations is not None:
+        if zipped:
+            raise SetupError("zipped is for grids; configurations lists each one.")
+        wanted = [Wanted(listed(configurations, factors), *extra)]
+    else:
+        wanted = [Wanted(grid(factors, zipped=zipped), *extra)]
     dataset = _dataset(data)
-    _check_sizes(configurations, dataset)
-    with _store(out, design_of(configurations, chosen_seeds, dataset, split)) as store:
-        runs, seconds = _train(
-            configurations, chosen_seeds, dataset, split == "seeded", progress, store
-        )
-    return _result(configurations, chosen_seeds, dataset, split, region, runs, seconds)
+    frame = Frame(dataset, chosen, split, within, frame_looks)
+    for one in wanted:
+        check_size(one.configurations, max((len(chosen), *frame_looks)), dataset, confirm)
+    asked = {
+        "seeds": seeds, "split": split, "zipped": zipped, "configurations": configurations,
+        "preset": preset, "region": region, "extend": extend, "judge": judge,
+        "until_decided": until_decided, "most_seeds": most_seeds, **factors,
+    }  # fmt: skip
+    design = _design(wanted, frame)
+    if isinstance(data, str):
+        design["asked"] = {"data": data, **{k: v for k, v in asked.items() if v not in (None, ())}}
+    with _store(out, design) as store:
+        trainer = Trainer(dataset, resplit=split == "seeded", progress=progress, store=store)
+        studies = _train(wanted, frame, trainer)
+    return studies[0] if preset is None else course.series(preset, studies)
 
 
 def refuse_unknown(unknown: Iterable[str]) -> None:
@@ -162,6 +164,31 @@ def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
     raise SetupError(f"seeds={seeds!r}; expected {expected}.")
 
 
+def _switch(name: str, given: Any) -> bool:
+    words = {"true": True, "yes": True, "false": False, "no": False}
+    value = words.get(given.lower()) if isinstance(given, str) else given
+    if not isinstance(value, bool):
+        raise SetupError(f"{name}={given!r}; expected true or false.")
+    return value
+
+
+def _extended(given: Any) -> bool:
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, list | tuple) or [n for n in names if n not in ("lr", "")]:
+        raise SetupError(f"extend={given!r}; expected lr, the only factor that has two ends.")
+    return "lr" in names
+
+
+def _most(given: Any, seeds: int) -> int:
+    text = str(given)
+    if isinstance(given, bool) or not text.isdigit() or not seeds <= int(text) <= MAX_SEEDS:
+        raise SetupError(
+            f"most_seeds={given!r}; expected a whole number from {seeds}, the seeds of the first "
+            f"look, to {MAX_SEEDS}."
+        )
+    return int(text)
+
+
 def _region(region: Any) -> float:
     try:
         points = float("nan") if isinstance(region, bool) else float(region)
@@ -183,26 +210,6 @@ def _dataset(data: str | Dataset) -> Dataset:
     )
 
 
-def _mlp(configuration: Configuration, data: Dataset) -> MLP:
-    outputs = 1 if data.classes == 2 else data.classes
-    return MLP(data.width, parse_hidden(configuration.hidden), outputs)
-
-
-def _check_sizes(configurations: Sequence[Configuration], data: Dataset) -> None:
-    for configuration in configurations:
-        if configuration.batch > len(data.train):
-            raise SetupError(
-                f"batch={configuration.batch} is larger than the {len(data.train)} training "
-                f"examples of {data.name}."
-            )
-        parameters = _mlp(configuration, data).parameters
-        if parameters > MAX_PARAMETERS:
-            raise SetupError(
-                f"hidden={configuration.hidden} has {parameters} weights and biases; at most "
-                f"{MAX_PARAMETERS} are supported."
-            )
-
-
 @contextmanager
 def _store(out: str | Path | None, design: dict[str, Any]) -> Iterator[Store | None]:
     if out is None:
@@ -214,135 +221,102 @@ def _store(out: str | Path | None, design: dict[str, Any]) -> Iterator[Store | N
         yield store
 
 
-def _train(
-    configurations: Sequence[Configuration],
-    seeds: Sequence[int],
-    data: Dataset,
-    resplit: bool,
-    progress: Callable[[Progress], None] | None,
-    store: Store | None,
-) -> tuple[dict[_Cell, Run], float]:
-    """The run of each pair of configuration and seed, by their positions, and the seconds."""
-    begin, done = perf_counter(), 0
-    total = sum(c.epochs for c in configurations) * len(seeds)
-    kept: dict[_Cell, Kept] = {}
-    stacks = _stacks(configurations, seeds, data)
-    for cells in stacks:
-        first = configurations[cells[0][0]]
-        finished = store.finished(cells) if store else None
-        if finished is not None:
-            kept |= finished
-            done += len(cells) * first.epochs
-            continue
-        activations = tuple(dict.fromkeys(configurations[c].activation for c, _ in cells))
-        group = Group(
-            _program(first, data, activations),
-            [_model(configurations[c], seeds[s]) for c, s in cells],
-            data,
-            resplit=resplit,
-        )
-        past = store.past(cells, group) if store else None
-        done += len(cells) * past.state.epoch if past else 0
-
-        def report(epoch: int, measures: dict[str, np.ndarray], seconds: float) -> None:
-            nonlocal done
-            done += len(cells) if epoch else 0  # noqa: B023 (called within this turn of the loop)
-            if store is not None:
-                store.keep_epoch(cells, epoch, measures, seconds)  # noqa: B023
-            if progress is not None:
-                text = f"hidden {first.hidden}, {len(cells)} models"  # noqa: B023
-                losses = tuple(float(loss) for loss in measures["dev_loss"])
-                since = perf_counter() - begin
-                progress(Progress(done, total, text, epoch, first.epochs, losses, since))  # noqa: B023
-
-        keep = partial(store.keep_state, cells, group) if store else None
-        records = record(group, first.epochs, report, past=past, keep=keep)
-        if store is not None:
-            store.keep_runs(cells, records.dev_scores)
-        for i, cell in enumerate(cells):
-            values = {name: array[i] for name, array in records.values.items()}
-            kept[cell] = Kept(values, records.dev_scores[i], float(records.seconds.sum()))
-    trained = sum(kept[cells[0]].seconds for cells in stacks)
-    return _read(kept, seeds, data, resplit), max(trained, perf_counter() - begin)
-
-
-def _stacks(
-    configurations: Sequence[Configuration], seeds: Sequence[int], data: Dataset
-) -> list[list[_Cell]]:
-    """Pairs of configuration and seed that one program can train, cut to fit into memory."""
-    groups: dict[tuple[Any, ...], list[_Cell]] = {}
-    for c, configuration in enumerate(configurations):
-        key = (
-            configuration.hidden,
-            configuration.optimizer,
-            configuration.batch,
-            configuration.epochs,
-        )
-        groups.setdefault(key, []).extend((c, s) for s in range(len(seeds)))
-    stacks = []
-    for cells in groups.values():
-        size = 4 * _COPIES * _mlp(configurations[cells[0][0]], data).parameters
-        fit = max(len(devices()), _STACK_BYTES // size)
-        stacks += [cells[i : i + fit] for i in range(0, len(cells), fit)]
-    return stacks
-
-
-def _program(first: Configuration, data: Dataset, activations: tuple[str, ...]) -> Program:
-    mlp = _mlp(first, data)
-    return Program(
-        mlp=mlp,
-        activations=activations,
-        loss="binary_cross_entropy" if mlp.outputs == 1 else "cross_entropy",
-        optimiser=first.optimizer,
-        batch=first.batch,
-    )
-
-
-def _model(configuration: Configuration, seed: int) -> Model:
-    return Model(
-        seed=seed,
-        learning_rate=configuration.lr,
-        activation=configuration.activation,
-        initialiser=configuration.initialiser,
-    )
-
-
-def _read(
-    kept: Mapping[_Cell, Kept], seeds: Sequence[int], data: Dataset, resplit: bool
-) -> dict[_Cell, Run]:
-    splits = [data.split(seed if resplit else None) for seed in seeds]
-    return {
-        (c, s): Run(
-            seed=seeds[s],
-            values=found.values,
-            reading=read(found.values, data, splits[s]),
-            dev_rows=splits[s].dev,
-            dev_scores=found.dev_scores,
-        )
-        for (c, s), found in kept.items()
+def _design(wanted: Sequence[Wanted], frame: Frame) -> dict[str, Any]:
+    every = list(dict.fromkeys(c for one in wanted for c in one.configurations))
+    steps: dict[str, Any] = {
+        name: marked
+        for name in ("extend", "judge")
+        if any(marked := [getattr(one, name) for one in wanted])
     }
+    if frame.looks:
+        steps["looks"] = list(frame.looks)
+    if steps:
+        steps["region"] = frame.region  # it decides what is trained
+    return design_of(every, frame.seeds, frame.data, frame.split, steps)
 
 
-def _result(
+def _train(wanted: Sequence[Wanted], frame: Frame, trainer: Trainer) -> list[Study]:
+    seeds, first = frame.seeds, max(frame.seeds) + 1
+    every = [c for one in wanted for c in one.configurations]
+    for planned in frame.looks or (len(seeds),):
+        seeds = (*seeds, *range(first, first + planned - len(seeds)))
+        first = max(first, seeds[-1] + 1)
+        trainer.train(every, seeds)
+        studies = [_study(one, frame, seeds, trainer) for one in wanted]
+        if not any(_open(found) for found in studies):
+            break
+    fresh = tuple(range(first, first + len(seeds)))
+    return [
+        _judged(one, _extended_study(one, found, trainer), fresh, trainer)
+        for one, found in zip(wanted, studies, strict=True)
+    ]
+
+
+def _open(found: Study) -> bool:
+    """Whether more seeds are likely to decide something."""
+    return any(c.seeds_needed is not None for c in found.comparisons)
+
+
+def _extended_study(one: Wanted, found: Study, trainer: Trainer) -> Study:
+    if not one.extend:
+        return found
+    # What other studies of the same question trained at other rates belongs to the curves too.
+    declared = {result.configuration for result in found.configurations}
+    beside = {replace(configuration, lr=0.0) for configuration in declared}
+    added = [
+        configuration
+        for configuration in trainer.known(found.seeds)
+        if replace(configuration, lr=0.0) in beside and configuration not in declared
+    ]
+    for step in range(2 * MOST_STEPS + 1):
+        found = replace(found, extensions=_results(added, found.varied, found.seeds, trainer))
+        beyond = list(steps_beyond(arms(found), found.region / 100))
+        if not beyond or step == 2 * MOST_STEPS:
+            break
+        trainer.train(beyond, found.seeds)
+        added += beyond
+    return found
+
+
+def _judged(one: Wanted, found: Study, fresh: tuple[int, ...], trainer: Trainer) -> Study:
+    if not one.judge:
+        return found
+    chosen = [(arm, arm.best) for arm in arms(found)]
+    trainer.train([best.configuration for _, best in chosen if best], fresh)
+    names = tuple(dict.fromkeys((*found.varied, "lr")))
+    judged = tuple(
+        Judged(
+            arm.label,
+            best.configuration.lr,
+            _results([best.configuration], names, fresh, trainer)[0],
+        )
+        for arm, best in chosen
+        if best is not None
+    )
+    return replace(found, judged=judged, seconds=trainer.seconds)
+
+
+def _results(
     configurations: Sequence[Configuration],
-    seeds: tuple[int, ...],
-    data: Dataset,
-    split: str,
-    region: float,
-    runs: dict[_Cell, Run],
-    seconds: float,
-) -> Study:
-    names = varying(configurations) or ("hidden",)
-    results = tuple(
+    names: Sequence[str],
+    seeds: Sequence[int],
+    trainer: Trainer,
+) -> tuple[ConfigurationResult, ...]:
+    return tuple(
         ConfigurationResult(
             configuration=configuration,
             label=configuration.text(names),
-            parameters=_mlp(configuration, data).parameters,
-            runs=tuple(runs[c, s] for s in range(len(seeds))),
+            parameters=mlp_of(configuration, trainer.data).parameters,
+            runs=trainer.runs(configuration, seeds),
         )
-        for c, configuration in enumerate(configurations)
+        for configuration in configurations
     )
-    splits = [data.split(seed if split == "seeded" else None) for seed in seeds]
+
+
+def _study(one: Wanted, frame: Frame, seeds: tuple[int, ...], trainer: Trainer) -> Study:
+    data, configurations = frame.data, list(one.configurations)
+    names = varying(configurations) or ("hidden",)
+    splits = [trainer.split(seed) for seed in seeds]
     baselines = [data.baseline(part.train, part.dev) for part in splits]
     on = devices()
     return Study(
@@ -350,15 +324,17 @@ def _result(
         sizes=(len(data.train), len(data.dev), len(data.test)),
         baseline_loss=float(np.mean([baseline.loss for baseline in baselines])),
         baseline_accuracy=float(np.mean([baseline.accuracy for baseline in baselines])),
-        region=region,
-        split=split,
+        region=frame.region,
+        split=frame.split,
         seeds=seeds,
-        configurations=results,
-        seconds=seconds,
+        configurations=_results(configurations, names, seeds, trainer),
+        seconds=trainer.seconds,
         environment={
             "jax": jax.__version__,
             "optax": optax.__version__,
             "numpy": np.__version__,
             "device": f"{len(on)} × {on[0].device_kind}",
         },
+        looks=frame.looks,
+        title=one.title,
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from backprove.results import Chart
+from backprove.errors import SetupError
+from backprove.results import Block, Chart, Details
 from backprove.views.text_figures import curves, number
 from backprove.views.text_layout import clean
 
@@ -43,6 +46,55 @@ def chart_svg(chart: Chart) -> str:
         return ""
     svg = vl_convert.vegalite_to_svg(json.dumps(_specification(chart, points)))
     return _themed(_labelled(svg, chart))
+
+
+def write_charts(blocks: Sequence[Block], folder: Path) -> list[Path]:
+    """Every chart of some blocks as SVG and PNG.
+
+    Args:
+        blocks: with charts among them, also inside of details.
+        folder: made if it is missing; files of the same name are replaced.
+
+    Returns:
+        The files, named by the number and the title of each chart.
+
+    Raises:
+        SetupError: the folder cannot be written.
+    """
+    import vl_convert
+
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, chart in enumerate(_charts(blocks), start=1):
+            svg = chart_svg(chart)
+            if not svg:
+                continue
+            name = re.sub(r"[^a-z0-9]+", "-", chart.title.lower()).strip("-")
+            # Outside of a page nothing sets the colours: what stands behind each variable does.
+            plain = re.sub(r"var\(--bp-[\w-]+, (#\w+)\)", r"\1", svg)
+            for ending, content in (
+                ("svg", plain.encode()),
+                ("png", vl_convert.svg_to_png(plain, scale=2)),
+            ):
+                path = folder / f"{number:02d}-{name}.{ending}"
+                part = path.with_name(f".{path.name}.part")
+                part.write_bytes(content)
+                os.replace(part, path)
+                written.append(path)
+    except OSError as error:
+        raise SetupError(
+            f"'{folder}' cannot be written: {error.strerror or error}", hint="Write elsewhere."
+        ) from error
+    return written
+
+
+def _charts(blocks: Sequence[Block]) -> Iterator[Chart]:
+    for block in blocks:
+        if isinstance(block, Chart):
+            yield block
+        elif isinstance(block, Details):
+            yield from _charts(block.blocks)
 
 
 def _points(chart: Chart) -> list[dict[str, Any]]:

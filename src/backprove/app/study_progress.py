@@ -1,0 +1,134 @@
+"""What a study shows while it trains: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from backprove.studies import Progress
+
+Watch = Callable[["Progress"], None]
+
+_EVERY = 5.0  # seconds between plain lines; the first and the last epoch of a group have theirs
+_CURVES = 12  # more rows would not fit a small terminal
+
+
+@contextmanager
+def watched(*, quiet: bool = False) -> Iterator[Watch | None]:
+    """A function that shows how far a study is while the block runs; None where it is not wanted.
+
+    Args:
+        quiet: whether nothing is shown.
+    """
+    if quiet:
+        yield None
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _live() as watch:
+            yield watch
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """One line now and then."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def __call__(self, step: Progress) -> None:
+        now = perf_counter()
+        if step.epoch in (0, step.epochs) or now - self._last >= _EVERY:
+            self._last = now
+            print(line_of(step), file=sys.stderr, flush=True)
+
+
+def line_of(step: Progress) -> str:
+    """How far a study is, in one line."""
+    losses = [loss for loss in step.dev_losses if math.isfinite(loss)]
+    told = f"dev loss {min(losses):.4f} to {max(losses):.4f}" if losses else "no finite dev loss"
+    parts = [
+        f"[{step.done}/{step.total} epochs] {step.text}: epoch {step.epoch} of {step.epochs}",
+        told,
+        f"{step.models_done} of {step.models} models done{_counts(step.outcomes)}",
+    ]
+    if step.left is not None:
+        parts.append(f"about {duration(step.left)} left")
+    return "; ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> duration(42), duration(200), duration(9000)
+    ('42 s', '3 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _counts(outcomes: Mapping[Any, int] | None) -> str:
+    told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in (outcomes or {}).items())
+    return f": {told}" if told else ""
+
+
+@contextmanager
+def _live() -> Iterator[Watch]:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    curves: dict[str, list[float]] = {}
+    current = ""
+    with Live(console=console, transient=True, refresh_per_second=4) as live:
+
+        def watch(step: Progress) -> None:
+            nonlocal current
+            if step.text != current or step.epoch == 0:
+                curves.clear()
+                current = step.text
+            for label, loss in _means(step).items():
+                curves.setdefault(label, []).append(loss)
+            live.update(_table(step, curves))
+
+        yield watch
+
+
+def _means(step: Progress) -> dict[str, float]:
+    """The mean dev loss over the seeds of each configuration of the group."""
+    together: dict[str, list[float]] = {}
+    for label, loss in zip(step.labels, step.dev_losses, strict=True):
+        together.setdefault(label, []).append(loss)
+    return {label: sum(losses) / len(losses) for label, losses in together.items()}
+
+
+def _table(step: Progress, curves: Mapping[str, list[float]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from backprove.views.text_figures import sparkline
+
+    share = step.done / step.total if step.total else 1.0
+    bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
+    left = "" if step.left is None else f", about {duration(step.left)} left"
+    table = Table(box=None, pad_edge=False, show_header=True, title_justify="left")
+    table.title = Text(
+        f"{bar} {share:4.0%}  {step.models_done} of {step.models} models done"
+        f"{_counts(step.outcomes)}{left}"
+    )
+    table.add_column(f"{step.text}, epoch {step.epoch} of {step.epochs}", overflow="ellipsis")
+    table.add_column("dev loss")
+    table.add_column("now", justify="right")
+    for label, losses in list(curves.items())[:_CURVES]:
+        table.add_row(Text(label), sparkline(losses, 24), f"{losses[-1]:.4f}")
+    if len(curves) > _CURVES:
+        table.add_row(Text(f"... and {len(curves) - _CURVES} more"), "", "")
+    return table

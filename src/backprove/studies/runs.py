@@ -1,0 +1,252 @@
+"""Training the runs of a study: stacked where a program can be shared, each run only once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from backprove.datasets import Dataset, Split
+from backprove.studies.factors import FACTORS, Configuration
+from backprove.studies.outcomes import Outcome, read
+from backprove.studies.result import Run
+from backprove.studies.sizes import mlp_of
+from backprove.studies.store import Kept, Store
+from backprove.training import Group, Model, Program, devices, record
+
+_STACK_BYTES = 2**31
+_LEAST_WORK = 5_000
+_COPIES = 5  # parameters, gradient, two moments, and the next parameters
+
+Cell = tuple[Configuration, int]
+"""A configuration and a seed."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is; sent after each epoch of each group.
+
+    Args:
+        done: epochs of single networks that are trained.
+        total: epochs of single networks asked for so far; later looks and extensions add to it.
+        text: what is being trained.
+        epoch: the epoch just finished; 0 is the measurement before training.
+        epochs: epochs of this group.
+        dev_losses: dev loss of each model of the group.
+        seconds: time since the study began.
+        labels: each model of the group in words, in the same order.
+        models: networks asked for so far.
+        models_done: networks that are finished.
+        outcomes: how many of those ended how.
+        left: about how many seconds what was asked for takes still; none at the begin.
+    """
+
+    done: int
+    total: int
+    text: str
+    epoch: int
+    epochs: int
+    dev_losses: tuple[float, ...]
+    seconds: float
+    labels: tuple[str, ...] = ()
+    models: int = 0
+    models_done: int = 0
+    outcomes: Mapping[Outcome, int] | None = None
+    left: float | None = None
+
+
+Tell = Callable[[Progress], None]
+
+
+class Trainer:
+    """Trains what it is asked for, unless it has been trained.
+
+    Args:
+        data: the data set.
+        resplit: whether each seed draws its own train and dev examples.
+        progress: called after each epoch of each group.
+        store: where runs are kept, if anywhere.
+    """
+
+    def __init__(
+        self, data: Dataset, *, resplit: bool, progress: Tell | None = None,
+        store: Store | None = None,
+    ) -> None:  # fmt: skip
+        self.data = data
+        self._resplit = resplit
+        self._progress = progress
+        self._store = store
+        self._runs: dict[Cell, Run] = {}
+        self._splits: dict[int, Split] = {}
+        self._begin = perf_counter()
+        self._kept_seconds = 0.0
+        self._done = self._total = self._models = 0
+        # Epochs are weighed by what they take, to tell how long the rest takes.
+        self._work_done = self._work_total = self._worked = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent, that of earlier processes on the same folder included."""
+        return self._kept_seconds + perf_counter() - self._begin
+
+    def split(self, seed: int) -> Split:
+        """The examples that a seed trains on and is judged on."""
+        if seed not in self._splits:
+            self._splits[seed] = self.data.split(seed if self._resplit else None)
+        return self._splits[seed]
+
+    def train(self, configurations: Sequence[Configuration], seeds: Sequence[int]) -> None:
+        """Train every configuration from every seed.
+
+        Args:
+            configurations: what to train; those that were trained are not trained again.
+            seeds: one run each.
+        """
+        wanted = [
+            (configuration, seed)
+            for configuration in dict.fromkeys(configurations)
+            for seed in seeds
+            if (configuration, seed) not in self._runs
+        ]
+        self._total += sum(configuration.epochs for configuration, _ in wanted)
+        self._models += len(wanted)
+        self._work_total += sum(c.epochs * self._work(c) for c, _ in wanted)
+        for cells in _stacks(wanted, self.data):
+            self._enter(self._train_stack(cells))
+
+    def runs(self, configuration: Configuration, seeds: Sequence[int]) -> tuple[Run, ...]:
+        """The runs of a configuration, which must have been trained."""
+        return tuple(self._runs[configuration, seed] for seed in seeds)
+
+    def known(self, seeds: Sequence[int]) -> tuple[Configuration, ...]:
+        """The configurations that are trained from all of these seeds."""
+        configurations = dict.fromkeys(configuration for configuration, _ in self._runs)
+        return tuple(c for c in configurations if all((c, seed) in self._runs for seed in seeds))
+
+    def _train_stack(self, cells: list[Cell]) -> dict[Cell, Kept]:
+        store, epochs = self._store, cells[0][0].epochs
+        work = len(cells) * self._work(cells[0][0])
+        finished = store.finished(cells) if store else None
+        if finished is not None:
+            self._done += len(cells) * epochs
+            self._work_total -= epochs * work
+            self._kept_seconds += finished[cells[0]].seconds
+            return finished
+        group = Group(
+            _program([configuration for configuration, _ in cells], self.data),
+            [_model(*cell) for cell in cells],
+            self.data,
+            resplit=self._resplit,
+        )
+        past = store.past(cells, group) if store else None
+        if past:
+            self._done += len(cells) * past.state.epoch
+            self._work_total -= past.state.epoch * work
+            self._kept_seconds += sum(past.seconds)
+
+        def report(epoch: int, measures: dict[str, np.ndarray], seconds: float) -> None:
+            self._done += len(cells) if epoch else 0
+            self._work_done += work if epoch else 0
+            self._worked += seconds
+            if store is not None:
+                store.keep_epoch(cells, epoch, measures, seconds)
+            self._tell(cells, epoch, measures)
+
+        keep = partial(store.keep_state, cells, group) if store else None
+        records = record(group, epochs, report, past=past, keep=keep)
+        if store is not None:
+            store.keep_runs(cells, records.dev_scores, records.test_scores)
+        seconds = float(records.seconds.sum())
+        return {
+            cell: Kept(
+                {name: array[i] for name, array in records.values.items()},
+                records.dev_scores[i],
+                records.test_scores[i],
+                seconds,
+            )
+            for i, cell in enumerate(cells)
+        }
+
+    def _enter(self, kept: Mapping[Cell, Kept]) -> None:
+        for (configuration, seed), found in kept.items():
+            split = self.split(seed)
+            self._runs[configuration, seed] = Run(
+                seed=seed,
+                values=found.values,
+                reading=read(found.values, self.data, split),
+                dev_rows=split.dev,
+                dev_scores=found.dev_scores,
+                test_scores=found.test_scores,
+            )
+
+    def _tell(self, cells: Sequence[Cell], epoch: int, measures: dict[str, np.ndarray]) -> None:
+        if self._progress is None:
+            return
+        first = cells[0][0]
+        self._progress(
+            Progress(
+                done=self._done,
+                total=self._total,
+                text=f"hidden {first.hidden}, {len(cells)} models",
+                epoch=epoch,
+                epochs=first.epochs,
+                dev_losses=tuple(float(loss) for loss in measures["dev_loss"]),
+                seconds=perf_counter() - self._begin,
+                labels=tuple(c.text(("activation", "lr")) for c, _ in cells),
+                models=self._models,
+                models_done=len(self._runs),
+                outcomes=Counter(run.outcome for run in self._runs.values()),
+                left=self._left(),
+            )
+        )
+
+    def _work(self, configuration: Configuration) -> float:
+        """An epoch in units of one weight; small networks take time for their steps alone."""
+        return mlp_of(configuration, self.data).parameters + _LEAST_WORK
+
+    def _left(self) -> float | None:
+        if not self._work_done:
+            return None
+        return self._worked / self._work_done * (self._work_total - self._work_done)
+
+
+def _stacks(cells: Sequence[Cell], data: Dataset) -> list[list[Cell]]:
+    """Pairs of configuration and seed that one program can train, cut to fit into memory."""
+    shared = [name for name, factor in FACTORS.items() if factor.home != "model"]
+    groups: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(tuple(getattr(cell[0], name) for name in shared), []).append(cell)
+    stacks = []
+    for members in groups.values():
+        size = 4 * _COPIES * mlp_of(members[0][0], data).parameters
+        fit = max(len(devices()), _STACK_BYTES // size)
+        stacks += [members[i : i + fit] for i in range(0, len(members), fit)]
+    return stacks
+
+
+def _program(configurations: Sequence[Configuration], data: Dataset) -> Program:
+    first = configurations[0]
+    mlp = mlp_of(first, data)
+    return Program(
+        mlp=mlp,
+        activations=tuple(dict.fromkeys(c.activation for c in configurations)),
+        loss="binary_cross_entropy" if mlp.outputs == 1 else "cross_entropy",
+        **_fields(first, "program"),
+    )
+
+
+def _model(configuration: Configuration, seed: int) -> Model:
+    return Model(seed=seed, **_fields(configuration, "model"))
+
+
+def _fields(configuration: Configuration, home: str) -> dict[str, Any]:
+    return {
+        factor.field or name: getattr(configuration, name)
+        for name, factor in FACTORS.items()
+        if factor.home == home
+    }

@@ -1,0 +1,130 @@
+"""How large a study is, said before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backprove.datasets import Dataset
+from backprove.errors import SetupError
+from backprove.networks import MLP, parse_hidden
+from backprove.studies.factors import Configuration
+from backprove.training import MEASURES, devices
+
+ASK_ABOVE = 10_000
+"""Runs above which a study asks before it trains."""
+
+MAX_PARAMETERS = 50_000_000
+_FLOPS = 5e10  # a second and device: small matrix products on one core, measured
+_STEP_SECONDS = 3e-5  # of one model and batch, however small
+_SAMPLE = 2_000  # configurations looked at: a grid of 10^9 is judged without being listed
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a study takes, estimated.
+
+    Args:
+        configurations: how many there are.
+        seeds: of each configuration.
+        seconds: about how long training takes, compilation aside.
+        memory: about how many bytes the records take.
+    """
+
+    configurations: int
+    seeds: int
+    seconds: float
+    memory: float
+
+    @property
+    def runs(self) -> int:
+        """Configurations times seeds."""
+        return self.configurations * self.seeds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.configurations:,} configurations with {self.seeds} seeds each: "
+            f"{self.runs:,} runs, about {_duration(self.seconds)} and "
+            f"{self.memory / 1e9:.1f} GB of memory"
+        )
+
+
+Confirm = Callable[[Size], bool]
+
+
+def size_of(configurations: Sequence[Configuration], seeds: int, data: Dataset) -> Size:
+    """About what a study takes.
+
+    Args:
+        configurations: those of the study; of many only a sample is looked at.
+        seeds: how many.
+        data: the data set.
+
+    Returns:
+        The size. Time counts 6 operations a weight and training example and 2 a measured one,
+        at 50 GFLOP/s a device, and 30 µs a step.
+    """
+    count = len(configurations)
+    chosen = range(count) if count <= _SAMPLE else np.linspace(0, count - 1, _SAMPLE).astype(int)
+    seconds = memory = 0.0
+    for position in chosen:
+        configuration = configurations[int(position)]
+        weights = mlp_of(configuration, data).parameters
+        epoch = weights * (6 * len(data.train) + 2 * len(data)) / _FLOPS
+        epoch += _STEP_SECONDS * len(data.train) / configuration.batch
+        seconds += configuration.epochs * epoch
+        memory += 8 * len(MEASURES) * (configuration.epochs + 1)
+        memory += 8 * (2 * len(data.dev) + len(data.test))
+    scale = count / len(chosen) * seeds
+    return Size(count, seeds, seconds * scale / len(devices()), memory * scale)
+
+
+def check_size(
+    configurations: Sequence[Configuration], seeds: int, data: Dataset, confirm: Confirm | None
+) -> None:
+    """Refuse what cannot be trained, and ask before what takes long.
+
+    Args:
+        configurations: those of the study.
+        seeds: how many.
+        data: the data set.
+        confirm: asked above 10,000 runs; True goes on.
+
+    Raises:
+        SetupError: not confirmed, a network that is too large, or a batch larger than train.
+    """
+    if len(configurations) * seeds > ASK_ABOVE:
+        size = size_of(configurations, seeds, data)
+        if confirm is None or not confirm(size):
+            raise SetupError(
+                f"The grid has {size}; above {ASK_ABOVE:,} runs a study asks first.",
+                hint="Name fewer values or seeds, or confirm: --yes on the command line, "
+                "confirm=lambda size: True in Python.",
+            )
+    for configuration in configurations:
+        if configuration.batch > len(data.train):
+            raise SetupError(
+                f"batch={configuration.batch} is larger than the {len(data.train)} training "
+                f"examples of {data.name}."
+            )
+        parameters = mlp_of(configuration, data).parameters
+        if parameters > MAX_PARAMETERS:
+            raise SetupError(
+                f"hidden={configuration.hidden} has {parameters} weights and biases; at most "
+                f"{MAX_PARAMETERS} are supported."
+            )
+
+
+def mlp_of(configuration: Configuration, data: Dataset) -> MLP:
+    """The network of a configuration on a data set."""
+    outputs = 1 if data.classes == 2 else data.classes
+    return MLP(data.width, parse_hidden(configuration.hidden), outputs)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.0f} seconds"
