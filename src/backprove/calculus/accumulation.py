@@ -17,6 +17,7 @@ import numpy as np
 from backprove.calculus.rules import partial
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
+from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import ZERO, Array, Bracket, Expr, Mul, Num, Sum, Tensor
 from backprove.notation.operations import Program, Value
@@ -29,6 +30,15 @@ MAX_INLINED_DEPTH = 24
 
 MAX_FACTORS = 16
 """In longer programs, adjoints with more factors get a name."""
+
+MAX_NAMED_WEIGHT = 80
+"""In longer programs, adjoints with more nodes get a name too."""
+
+MAX_WRITTEN_WEIGHT = 2_500
+"""An answer with more nodes than this is not written out: nobody could read it."""
+
+MAX_WRITING_EFFORT = 30_000
+"""What writing out may cost before the names are kept instead."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,8 @@ def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) 
     for consumer in reversed(program.operations):
         if consumer not in adjoints or consumer not in active:
             continue
-        if long:
-            axes, body = adjoints[consumer]
+        axes, body = adjoints[consumer]
+        if long or named or body.weight > MAX_WRITTEN_WEIGHT:
             adjoints[consumer] = axes, _shortened(body, named)
         for value in dict.fromkeys(consumer.inputs):
             if value in active:
@@ -128,7 +138,7 @@ def _shortened(adjoint: Expr, named: dict[Array, Tensor]) -> Expr:
     """
     factors = adjoint.factors if isinstance(adjoint, Mul) else ((adjoint, Fraction(1)),)
     nested = any(isinstance(f, Sum) and len(f.bound) > 2 for f, _ in factors)
-    if len(factors) <= MAX_FACTORS and not nested:
+    if len(factors) <= MAX_FACTORS and not nested and adjoint.weight <= MAX_NAMED_WEIGHT:
         return adjoint
     lead = adjoint.coefficient if isinstance(adjoint, Mul) else Fraction(1)
     outside = [b.power(f, e) for f, e in factors if isinstance(f, Bracket)]
@@ -224,7 +234,13 @@ def adjoint_of(passes: Backward, program: Program, array: Array) -> Tensor:
 def inlined(
     body: Expr, program: Program, named: Mapping[Array, Tensor]
 ) -> tuple[Expr, dict[Array, Tensor]]:
-    """The expression in the inputs alone, or as it is with definitions if the program is long."""
-    if is_long(program):
-        return body, {**program.definitions, **named}
-    return b.inline(body, program.definitions), {}
+    """The expression in the inputs alone, or as it is with definitions if that is too long."""
+    kept = {**program.definitions, **named}
+    if is_long(program) or named:
+        return body, kept
+    try:
+        with bounded(MAX_WRITING_EFFORT):
+            written = b.inline(body, program.definitions)
+    except TooMuchEffort:
+        return body, kept
+    return (body, kept) if written.weight > MAX_WRITTEN_WEIGHT else (written, {})

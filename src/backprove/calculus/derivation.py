@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,9 +25,10 @@ from backprove.calculus.structure import Structure, classify
 from backprove.calculus.structured import StructuredArray, structured_array
 from backprove.calculus.values import bind_values, check_finite
 from backprove.calculus.verification import Verification, prints_right, verify
-from backprove.errors import DomainError
+from backprove.errors import DomainError, Span, Unsupported
 from backprove.notation.axes import Axis, Size, shape_text
 from backprove.notation.building import inline
+from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.index_text import index_latex, index_text
@@ -42,6 +44,11 @@ from backprove.results import (
     Table,
     Text,
 )
+
+BASE_EFFORT = 40_000
+EFFORT_PER_OPERATION = 150
+"""The work that a derivative may cost: published ones need at most 3,000 units in all, and long
+chains, sums and networks 90 to 150 units an operation. A unit takes 10 to 20 microseconds."""
 
 
 @dataclass
@@ -145,13 +152,29 @@ class Derivation(Result):
         """For rank 4, the flattened Jacobian as a Kronecker product, with the vec orders named."""
         return kronecker_forms(self.tensor, self.outputs)
 
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        """Bound the work of a product that is written as one formula."""
+        operations = len(self.program.operations)
+        try:
+            with bounded(BASE_EFFORT + EFFORT_PER_OPERATION * operations):
+                yield
+        except TooMuchEffort:
+            raise Unsupported(
+                f"the {what} of {operations} operations is too long for one formula",
+                text=self.f,
+                span=Span(0, max(1, len(self.f))),
+                hint="Give inner parts a symbol of their own and derive them apart.",
+            ) from None
+
     @cached_property
     def _vjp_tensor(self) -> Tensor:
         seed = Array(_free_name("G", self.program), self.program.output.shape)
-        passes = backward(self.program, [self.array], seed)
-        tensor = adjoint_of(passes, self.program, self.array)
-        written = inline(tensor.body, passes.named)
-        return Tensor(tensor.axes, inlined(written, self.program, {})[0])
+        with self._writing("vector-Jacobian product"):
+            passes = backward(self.program, [self.array], seed)
+            tensor = adjoint_of(passes, self.program, self.array)
+            written = inline(tensor.body, passes.named)
+            return Tensor(tensor.axes, inlined(written, self.program, {})[0])
 
     @cached_property
     def vjp(self) -> str:
@@ -165,8 +188,9 @@ class Derivation(Result):
     @cached_property
     def _jvp_tensor(self) -> Tensor:
         seed = Array(_free_name("V", self.program), self.array.shape)
-        flow = tangent(self.program, {self.array: seed})
-        return Tensor(flow.axes, inlined(flow.body, self.program, {})[0])
+        with self._writing("Jacobian-vector product"):
+            flow = tangent(self.program, {self.array: seed})
+            return Tensor(flow.axes, inlined(flow.body, self.program, {})[0])
 
     @cached_property
     def jvp(self) -> str:
@@ -279,14 +303,7 @@ class Derivation(Result):
         for order, form in self.kronecker:
             found.append(Formula("", form, order))
         if self.order == 1:
-            vjp_term, _ = matrix_form(self._vjp_tensor)
-            if vjp_term is not None:
-                left = rf"\overline{{{self.wrt}}}"
-                found.append(Formula(f"{left} = {vjp_term.latex}", self.vjp, "VJP", self.vjp))
-            else:
-                found.append(
-                    Formula(index_latex(self._vjp_tensor, f"d{self.wrt}"), self.vjp, "VJP")
-                )
+            found.append(self._vjp_block())
         if self.definitions:
             found.append(self._definitions_table())
         if self.note:
@@ -294,6 +311,23 @@ class Derivation(Result):
         found.append(Evidence("measured", f"The derivative {self.verification}."))
         found.append(Details("Steps", [self._steps_table()]))
         return found
+
+    def _vjp_block(self) -> Block:
+        try:
+            vjp_term, _ = matrix_form(self._vjp_tensor)
+        except Unsupported as reason:
+            return Text(f"No VJP formula: {reason.message}.")
+        if vjp_term is None:
+            return Formula(index_latex(self._vjp_tensor, f"d{self.wrt}"), self.vjp, "VJP")
+        left = rf"\overline{{{self.wrt}}}"
+        return Formula(f"{left} = {vjp_term.latex}", self.vjp, "VJP", self.vjp)
+
+    def _written(self, product: str) -> str | None:
+        """``vjp`` or ``jvp``, or None if there is none or it is too long to write."""
+        try:
+            return getattr(self, product) if self.order == 1 else None
+        except Unsupported:
+            return None
 
     def _steps_table(self) -> Table:
         rows = [
@@ -330,8 +364,8 @@ class Derivation(Result):
                 "reason": self.structure.reason,
             },
             "gradient": self.gradient,
-            "vjp": self.vjp if self.order == 1 else None,
-            "jvp": self.jvp if self.order == 1 else None,
+            "vjp": self._written("vjp"),
+            "jvp": self._written("jvp"),
             "kronecker": [{"vec": o, "form": f} for o, f in self.kronecker],
             "note": self.note or None,
             "steps": [s.to_dict() for s in self.steps],

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backprove.calculus.accumulation import adjoint_of, backward, inlined
-from backprove.calculus.derivation import Derivation, Derivations
+from backprove.calculus.derivation import (
+    BASE_EFFORT,
+    EFFORT_PER_OPERATION,
+    Derivation,
+    Derivations,
+)
 from backprove.calculus.rules import partial
-from backprove.errors import NotationError, UnknownName
+from backprove.errors import NotationError, Span, UnknownName, Unsupported
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
+from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.operations import Program
 from backprove.notation.reading import read_expression
@@ -78,6 +84,20 @@ def _derive_one(f, wrt, shapes, order, layout, domain, structured) -> Derivation
     plain = _without_facts(symbols, wrt)
     program, text = _program(f, plain)
     array = plain[wrt]
+    try:
+        with bounded(BASE_EFFORT + EFFORT_PER_OPERATION * len(program.operations)):
+            return _derived(text, wrt, program, array, facts, order, layout, structured)
+    except TooMuchEffort:
+        raise Unsupported(
+            f"the {'derivative' if order == 1 else 'second derivative'} by {wrt} grows too large: "
+            f"it needs far more work than {len(program.operations)} operations should",
+            text=text,
+            span=Span(0, max(1, len(text))),
+            hint="Give inner parts a symbol of their own and derive them apart.",
+        ) from None
+
+
+def _derived(text, wrt, program, array, facts, order, layout, structured) -> Derivation:  # type: ignore[no-untyped-def]
     passes = backward(program, [array])
     tensor = adjoint_of(passes, program, array)
     outputs = tensor.axes[: len(program.output.shape)]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from weakref import WeakValueDictionary
 
+from backprove.notation.effort import spend
+
 _MASK = (1 << 61) - 1
 
 
@@ -44,7 +46,8 @@ class Quotient:
     divisor: int
 
     def __str__(self) -> str:
-        return f"(({self.dividend})//{self.divisor})"
+        dividend = f"({self.dividend})" if len(self.dividend.terms) > 1 else str(self.dividend)
+        return f"({dividend}//{self.divisor})"
 
 
 Monomial = tuple[tuple["str | Quotient", int], ...]
@@ -164,6 +167,7 @@ class Size:
             return self
         if self.terms == _ONE_TERMS:
             return other
+        spend(len(self.terms) * len(other.terms) // 2)
         terms: dict[Monomial, int] = {}
         for (m1, c1), (m2, c2) in itertools.product(self.terms, other.terms):
             powers: dict[str | Quotient, int] = dict(m1)

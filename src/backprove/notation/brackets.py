@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backprove.notation.axes import Axis, Index, Size, nonnegative
+from backprove.notation.effort import spend
 from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num
 
 
@@ -12,6 +13,7 @@ def bracket(relation: str, index: Index) -> Expr:
     """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
     if relation == "==" and _is_plain_delta(index):
         return Bracket("==", index if index.terms[0][1].constant == 1 else -index)
+    spend(5 + 5 * len(index.terms))
     limits = index.bounds()
     if relation == "==":
         if index.terms and not (index.terms[0][1]).surely_nonnegative():
@@ -87,6 +89,10 @@ def _is_light(term: Expr) -> bool:
 
 
 def has_delta(term: Expr, axes: Sequence[Axis]) -> bool:
+    """Whether a delta on one of the axes stands in a product or a sum of products."""
+    if term.axes.isdisjoint(axes):
+        return False
+    spend(1)
     parts = [b for b, e in term.factors if e == 1] if isinstance(term, Mul) else [term]
     for part in parts:
         if isinstance(part, Bracket) and part.relation == "==":

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from backprove.notation.axes import Axis, Index, Size, bound_axis
+from backprove.notation.axes import Axis, Index, Quotient, Size, bound_axis
 from backprove.notation.brackets import bracket as bracket
 from backprove.notation.brackets import delta as delta
 from backprove.notation.brackets import has_delta, must_split, newest_axis, solvable
@@ -20,6 +20,7 @@ from backprove.notation.brackets import range_guards as range_guards
 from backprove.notation.brackets import solve as solve
 from backprove.notation.canonical_order import canonical_order, only_renames
 from backprove.notation.canonical_order import coloured_hash as coloured_hash
+from backprove.notation.effort import spend
 from backprove.notation.expressions import (
     ONE,
     ZERO,
@@ -55,9 +56,7 @@ def size_value(size: Size) -> Expr:
     """The number of entries along an axis, as a value."""
     terms = []
     for monomial, coefficient in size.terms:
-        factors = [power(Named("size", str(atom)), Fraction(p)) for atom, p in monomial]
-        if any(not isinstance(atom, str) for atom, _ in monomial):
-            factors = [_opaque_size(size)]
+        factors = [power(_size_atom(atom), Fraction(p)) for atom, p in monomial]
         terms.append(mul(num(coefficient), *factors))
     return add(*terms)
 
@@ -65,9 +64,10 @@ def size_value(size: Size) -> Expr:
 _opaque_sizes: dict[str, Size] = {}
 
 
-def _opaque_size(size: Size) -> Expr:
-    _opaque_sizes[str(size)] = size
-    return Named("size", str(size))
+def _size_atom(atom: str | Quotient) -> Expr:
+    if not isinstance(atom, str):
+        _opaque_sizes[str(atom)] = Size.named(atom)
+    return Named("size", str(atom))
 
 
 def size_of_name(name: str) -> Size:
@@ -137,11 +137,13 @@ def _product(coefficient: Fraction, factors: tuple[tuple[Expr, Fraction], ...]) 
 
 def add(*summands: Expr) -> Expr:
     """The sum of the given expressions."""
+    spend(1 + len(summands))
     constant = Fraction(0)
     terms: dict[Expr, Fraction] = {}
     for summand in summands:
         if isinstance(summand, Add):
             constant += summand.constant
+            spend(len(summand.terms) // 2)
             for term, coefficient in summand.terms:
                 terms[term] = terms.get(term, Fraction(0)) + coefficient
             continue
@@ -164,6 +166,7 @@ def add(*summands: Expr) -> Expr:
 
 def mul(*factors: Expr) -> Expr:
     """The product of the given expressions."""
+    spend(1 + len(factors))
     coefficient = Fraction(1)
     powers: dict[Expr, Fraction] = {}
     for factor in factors:
@@ -171,6 +174,7 @@ def mul(*factors: Expr) -> Expr:
             coefficient *= factor.value
         elif isinstance(factor, Mul):
             coefficient *= factor.coefficient
+            spend(len(factor.factors) // 2)
             for base, exponent in factor.factors:
                 powers[base] = powers.get(base, Fraction(0)) + exponent
         else:
@@ -391,6 +395,7 @@ def _substitute(expr: Expr, mapping: Mapping[Axis, Index], memo: dict[Expr, Expr
         return expr
     known = memo.get(expr)
     if known is None:
+        spend(1)
         if isinstance(expr, (Sum, Bind)) and only_renames(expr, mapping):
             inner = {a: i for a, i in mapping.items() if a in expr.body.axes}
             body = _substitute(expr.body, inner, {})
@@ -444,6 +449,7 @@ def total(axes: Iterable[Axis], body: Expr) -> Expr:
     remaining = list(axes)
     outside: list[Expr] = []
     while True:
+        spend(2)
         idle = [a for a in remaining if a not in body.axes]
         if idle:
             outside.extend(size_value(a.size) for a in idle)

@@ -69,12 +69,14 @@ class Expr:
         axes: the free axes.
         level: the highest nesting level of a binder inside; 0 if there is none.
         key: a structural hash that is the same in every process; it orders factors and terms.
+        weight: how many nodes it has when written out, shared ones counted each time.
     """
 
-    __slots__ = ("__weakref__", "axes", "key", "level")
+    __slots__ = ("__weakref__", "axes", "key", "level", "weight")
     axes: frozenset[Axis]
     level: int
     key: int
+    weight: int
 
     def children(self) -> tuple[Expr, ...]:
         """The expressions directly below this one."""
@@ -88,14 +90,16 @@ _interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _NO_AXES: frozenset[Axis] = frozenset()
 
 
-def _join(children: Iterable[Expr]) -> tuple[frozenset[Axis], int]:
+def _join(children: Iterable[Expr]) -> tuple[frozenset[Axis], int, int]:
+    """The free axes, the level and the weight of a node over these children."""
     axes: frozenset[Axis] = _NO_AXES
-    level = 0
+    level, weight = 0, 1
     for child in children:
         if child.axes and not child.axes <= axes:
             axes = axes | child.axes
         level = max(level, child.level)
-    return axes, level
+        weight += child.weight
+    return axes, level, weight
 
 
 class Num(Expr):
@@ -109,7 +113,7 @@ class Num(Expr):
         if found is None:
             found = object.__new__(cls)
             found.value = value
-            found.axes, found.level = _NO_AXES, 0
+            found.axes, found.level, found.weight = _NO_AXES, 0, 1
             found.key = stable_hash("num", value.numerator, value.denominator)
             _interned[cls, value] = found
         return found
@@ -127,7 +131,7 @@ class Named(Expr):
         if found is None:
             found = object.__new__(cls)
             found.kind, found.name = kind, name
-            found.axes, found.level = _NO_AXES, 0
+            found.axes, found.level, found.weight = _NO_AXES, 0, 1
             found.key = stable_hash("named", kind, name)
             _interned[cls, kind, name] = found
         return found
@@ -146,7 +150,7 @@ class Ref(Expr):
             found = object.__new__(cls)
             found.array, found.at = array, at
             found.axes = frozenset().union(*(i.axes for i in at)) if at else _NO_AXES
-            found.level = 0
+            found.level, found.weight = 0, 1
             found.key = stable_hash("ref", array.key, *(i.key for i in at))
             _interned[cls, array, at] = found
         return found
@@ -164,7 +168,7 @@ class Bracket(Expr):
         if found is None:
             found = object.__new__(cls)
             found.relation, found.index = relation, index
-            found.axes, found.level = index.axes, 0
+            found.axes, found.level, found.weight = index.axes, 0, 1
             found.key = stable_hash("bracket", relation, index.key)
             _interned[cls, relation, index] = found
         return found
@@ -183,7 +187,7 @@ class Test(Expr):
         if found is None:
             found = object.__new__(cls)
             found.relation, found.value = relation, value
-            found.axes, found.level = value.axes, value.level
+            found.axes, found.level, found.weight = value.axes, value.level, value.weight + 1
             found.key = stable_hash("test", relation, value.key)
             _interned[cls, relation, value] = found
         return found
@@ -204,7 +208,7 @@ class Mul(Expr):
         if found is None:
             found = object.__new__(cls)
             found.coefficient, found.factors = coefficient, factors
-            found.axes, found.level = _join(b for b, _ in factors)
+            found.axes, found.level, found.weight = _join(b for b, _ in factors)
             parts = [x for b, e in factors for x in (b.key, e.numerator, e.denominator)]
             found.key = stable_hash("mul", coefficient.numerator, coefficient.denominator, *parts)
             _interned[cls, coefficient, factors] = found
@@ -226,7 +230,7 @@ class Add(Expr):
         if found is None:
             found = object.__new__(cls)
             found.constant, found.terms = constant, terms
-            found.axes, found.level = _join(t for t, _ in terms)
+            found.axes, found.level, found.weight = _join(t for t, _ in terms)
             parts = [x for t, c in terms for x in (t.key, c.numerator, c.denominator)]
             found.key = stable_hash("add", constant.numerator, constant.denominator, *parts)
             _interned[cls, constant, terms] = found
@@ -250,6 +254,7 @@ class Sum(Expr):
             found.bound, found.body = bound, body
             found.axes = body.axes.difference(bound)
             found.level = max(body.level, *(a.level for a in bound))
+            found.weight = body.weight + 1
             found.key = stable_hash("sum", body.key, *(a.key for a in bound))
             _interned[cls, bound, body] = found
         return found
@@ -270,7 +275,7 @@ class Fn(Expr):
         if found is None:
             found = object.__new__(cls)
             found.name, found.args = name, args
-            found.axes, found.level = _join(args)
+            found.axes, found.level, found.weight = _join(args)
             found.key = stable_hash("fn", name, *(a.key for a in args))
             _interned[cls, name, args] = found
         return found
@@ -292,7 +297,7 @@ class Where(Expr):
         if found is None:
             found = object.__new__(cls)
             found.condition, found.yes, found.no = condition, yes, no
-            found.axes, found.level = _join((condition, yes, no))
+            found.axes, found.level, found.weight = _join((condition, yes, no))
             found.key = stable_hash("where", condition.key, yes.key, no.key)
             _interned[cls, condition, yes, no] = found
         return found
@@ -321,6 +326,7 @@ class Bind(Expr):
             found.kind, found.bound, found.body, found.at = kind, bound, body, at
             found.axes = body.axes.difference(bound).union(*(i.axes for i in at))
             found.level = max(body.level, *(a.level for a in bound))
+            found.weight = body.weight + 1
             found.key = stable_hash(
                 "bind", kind, body.key, *(a.key for a in bound), *(i.key for i in at)
             )

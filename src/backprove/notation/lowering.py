@@ -7,6 +7,7 @@ themselves from :mod:`lowering_reductions`, :mod:`lowering_arrays` and :mod:`low
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
@@ -19,7 +20,7 @@ from backprove.notation.operations import Builder, Program, Value
 from backprove.notation.shapes import MAX_SIZE
 from backprove.notation.syntax import Node, deep_recursion, parse
 
-MAX_OPERATIONS = 20_000
+MAX_OPERATIONS = 5_000
 MAX_EXPONENT = 10_000
 
 
@@ -52,8 +53,10 @@ class Lowering:
     def value(self, node: Node) -> Value:
         """The value of a node."""
         if len(self.builder.values) > MAX_OPERATIONS:
-            raise self.notation_error(
-                f"the expression has more than {MAX_OPERATIONS:,} operations", node
+            raise self.unsupported(
+                f"the expression has more than {MAX_OPERATIONS:,} operations and symbols",
+                node,
+                "Split it into named parts.",
             )
         handler = _NODES.get(node.kind)
         if handler is None:
@@ -155,6 +158,12 @@ class Lowering:
                 if node.value == "-"
                 else left * right
             )
+        if node.kind == "binary" and node.value in ("**", "^", "//"):
+            number = self.integer(node.children[1], "a power or a divisor of a size")
+            if node.value == "//" and number > 0:
+                return self.size(node.children[0]).floor_divide(number)
+            if node.value != "//" and 0 <= number <= 8:
+                return math.prod([self.size(node.children[0])] * number, start=Size.of(1))
         raise self.notation_error("expected a size: an integer, a name, or n + 1, n*d", node)
 
     def size_tuple(self, node: Node) -> list[Size]:
