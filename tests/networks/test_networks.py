@@ -129,8 +129,10 @@ def test_equal_layers_of_different_networks_start_equal_and_seeds_differ():
 def reference_loss(name: str, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """In extended precision, by the textbook formula."""
     z = outputs.astype(np.longdouble)
-    if name == "squared_error":
+    if name == "mse":
         return (z[:, 0] - targets) ** 2
+    if name == "mae":
+        return abs(z[:, 0] - targets)
     if name == "binary_cross_entropy":
         z = np.column_stack([np.zeros(len(z), np.longdouble), z[:, 0]])
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
@@ -176,7 +178,7 @@ def loss_of(name: str, hidden: tuple[int, ...]):
 
 @pytest.mark.parametrize(
     ("name", "hidden"),
-    [("binary_cross_entropy", (4,)), ("cross_entropy", ()), ("squared_error", ())],
+    [("binary_cross_entropy", (4,)), ("cross_entropy", ()), ("mse", ()), ("mae", (3,))],
 )
 def test_gradients_equal_central_differences(name, hidden):
     with jax.enable_x64(True):

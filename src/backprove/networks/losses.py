@@ -18,9 +18,13 @@ class Loss:
 
     Args:
         value: (outputs (n, k), targets (n,)) to the loss of each example (n,).
-        score: (outputs (n, k), targets (n,)) to the contribution of each example (n,).
-        score_name: what the mean of ``score`` is called.
+        score: (outputs (n, k), targets (n,)) to the contribution of each example (n,): 1 or 0
+            for a class, the squared error for a number.
+        score_name: ``accuracy``, the mean of ``score``, or ``R²``, 1 − the mean of ``score`` over
+            the variance of the targets.
         targets: ``labels`` or ``ratings``, the array of the data set that is predicted.
+        even: outputs (n, k) to the loss (n,) where all classes are equally right; None where
+            targets are no classes.
         formula: the loss as text.
         source: where it comes from.
     """
@@ -31,6 +35,7 @@ class Loss:
     targets: str
     formula: str
     source: str
+    even: Callable[[jax.Array], jax.Array] | None = None
 
 
 def binary_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -71,6 +76,24 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)[:, 0]
 
 
+def absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """``|output − target|`` of each example; its slope where both agree is taken as 0.
+
+    Args:
+        outputs: (n, 1).
+        targets: (n,).
+
+    Returns:
+        (n,), in units of the target.
+
+    Source: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning (2009), section 10.6.
+
+    >>> absolute_error(jnp.array([[3.0]]), jnp.array([1.0])).tolist()
+    [2.0]
+    """
+    return jnp.abs(outputs[:, 0] - targets)
+
+
 def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """``(output − target)²`` of each example.
 
@@ -87,6 +110,15 @@ def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     [4.0]
     """
     return jnp.square(outputs[:, 0] - targets)
+
+
+def _even_binary(logits: jax.Array) -> jax.Array:
+    z = logits[:, 0]
+    return (jax.nn.softplus(z) + jax.nn.softplus(-z)) / 2
+
+
+def _even(logits: jax.Array) -> jax.Array:
+    return -jax.nn.log_softmax(logits).mean(axis=1)
 
 
 def _sign_is_right(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -106,6 +138,7 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
             "labels",
             "softplus(z) - y*z",
             "Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.2.2.2",
+            _even_binary,
         ),
         "cross_entropy": Loss(
             cross_entropy,
@@ -114,14 +147,24 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
             "labels",
             "logsumexp(z) - z[y]",
             "Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 6.30",
+            _even,
         ),
-        "squared_error": Loss(
+        "mse": Loss(
             squared_error,
             squared_error,
-            "mean squared error",
+            "R²",
             "ratings",
             "(z - y)**2",
             "Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 5.4",
+        ),
+        "mae": Loss(
+            absolute_error,
+            squared_error,
+            "R²",
+            "ratings",
+            "abs(z - y)",
+            "Hastie, Tibshirani, Friedman, The Elements of Statistical Learning (2009), "
+            "section 10.6",
         ),
     }
 )

@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Literal, get_args
 
 from backprove.errors import SetupError
 
 MAX_WIDTH = 65_536
 MAX_LAYERS = 256
+Normalisation = Literal["none", "batch", "layer"]
 _ALLOWED = (
     "'none', a width such as '512', equal widths such as '512x3', or widths such as '256-128'"
 )
@@ -24,6 +26,13 @@ class MLP:
         inputs: number of features.
         hidden: width of each hidden layer, in order; empty for a linear model.
         outputs: number of outputs; 1 logit for two classes.
+        residual: whether each hidden layer whose input has its own width adds that input to its
+            output (He, Zhang, Ren, Sun, CVPR 2016, eq. 1).
+        normalisation: ``batch`` (Ioffe and Szegedy, ICML 2015) or ``layer`` (Ba, Kiros, Hinton,
+            2016) before each activation, with a learned scale and shift for each unit.
+
+    Raises:
+        SetupError: a width out of range, or an unknown normalisation.
 
     >>> MLP(inputs=50, hidden=(512, 512), outputs=1).parameters
     289281
@@ -32,6 +41,8 @@ class MLP:
     inputs: int
     hidden: tuple[int, ...]
     outputs: int = 1
+    residual: bool = False
+    normalisation: Normalisation = "none"
 
     def __post_init__(self) -> None:
         for field, widths in (
@@ -44,6 +55,9 @@ class MLP:
                     raise SetupError(
                         f"{field}={width}; expected a whole number from 1 to {MAX_WIDTH}."
                     )
+        if self.normalisation not in get_args(Normalisation):
+            known = ", ".join(get_args(Normalisation))
+            raise SetupError(f"normalisation={self.normalisation!r}; expected one of {known}.")
 
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
@@ -52,8 +66,23 @@ class MLP:
 
     @property
     def parameters(self) -> int:
-        """The number of weights and biases."""
-        return sum((fan_in + 1) * fan_out for fan_in, fan_out in self.layers)
+        """The number of learned values: weights, biases, scales and shifts."""
+        dense = sum((fan_in + 1) * fan_out for fan_in, fan_out in self.layers)
+        return dense + (2 * sum(self.hidden) if self.normalisation != "none" else 0)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of training on one example, forward and backward.
+
+        Matrix products alone, a multiplication and an addition for each pair of numbers: one
+        product a layer forward, one for the gradient of its weights, and one for the gradient of
+        its input, which the first layer does not need.
+
+        >>> MLP(inputs=50, hidden=(512,)).flops
+        105472
+        """
+        products = [2 * fan_in * fan_out for fan_in, fan_out in self.layers]
+        return 3 * sum(products) - products[0]
 
 
 def parse_hidden(text: str) -> tuple[int, ...]:

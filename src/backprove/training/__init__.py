@@ -9,19 +9,23 @@ rounding only.
 from __future__ import annotations
 
 from backprove.training.devices import devices
-from backprove.training.group import Group, Model, Program, State
+from backprove.training.group import Group, State
 from backprove.training.optimisers import OPTIMISERS, Optimiser
+from backprove.training.program import Model, Program
 from backprove.training.records import MEASURES, Past, Records, record
+from backprove.training.schedules import SCHEDULES, Schedule
 
 __all__ = [
     "MEASURES",
     "OPTIMISERS",
+    "SCHEDULES",
     "Group",
     "Model",
     "Optimiser",
     "Past",
     "Program",
     "Records",
+    "Schedule",
     "State",
     "devices",
     "record",

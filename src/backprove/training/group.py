@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 
 from backprove.datasets import Dataset, Split
 from backprove.errors import SetupError
-from backprove.networks import LOSSES, MLP, Parameters, forward, initialise, switch
+from backprove.networks import LOSSES, Parameters, forward, initialise, switch
 from backprove.training.devices import devices
 from backprove.training.optimisers import OPTIMISERS
+from backprove.training.program import Model, Program
 
 Inner = Literal["map", "vmap"]
 
@@ -25,52 +25,6 @@ _ORDER_STREAM = 3  # other streams: splits (1), first weights (2)
 _CHUNK = 2048  # examples measured at a time: bounds memory, and is past where speed levels off
 _SMALL = 5_000  # parameters below which stacked products beat a loop on a CPU (measured: 16 wide)
 _STACKED, _SHARED = PartitionSpec("models"), PartitionSpec()
-
-
-@dataclass(frozen=True)
-class Program:
-    """What is compiled in: all models of a group share it.
-
-    Args:
-        mlp: shape of the networks.
-        activations: the activations that occur in the group.
-        loss: a key of :data:`backprove.networks.LOSSES`.
-        optimiser: a key of :data:`backprove.training.OPTIMISERS`.
-        batch: examples in a batch; the last batch of an epoch may be smaller.
-    """
-
-    mlp: MLP
-    activations: tuple[str, ...]
-    loss: str = "binary_cross_entropy"
-    optimiser: str = "adam"
-    batch: int = 64
-
-    def __post_init__(self) -> None:
-        for field, name, known in (
-            ("loss", self.loss, LOSSES),
-            ("optimiser", self.optimiser, OPTIMISERS),
-        ):
-            if name not in known:
-                raise SetupError(f"{field}={name!r}; expected one of {', '.join(known)}.")
-        if self.batch < 1:
-            raise SetupError(f"batch={self.batch}; expected a whole number of at least 1.")
-
-
-@dataclass(frozen=True)
-class Model:
-    """What is data: the scalars in which the models of a group differ.
-
-    Args:
-        seed: fixes the split (unless it is fixed for all), the first weights and the data order.
-        learning_rate: the step size.
-        activation: one of the program's activations.
-        initialiser: a key of :data:`backprove.networks.INITIALISERS`.
-    """
-
-    seed: int
-    learning_rate: float
-    activation: str
-    initialiser: str = "fan_in_uniform"
 
 
 class Scalars(NamedTuple):
@@ -102,6 +56,7 @@ class Group:
         on: the JAX devices; all by default.
 
     >>> from backprove.datasets import load
+    >>> from backprove.networks import MLP
     >>> program = Program(MLP(50, ()), ("sigmoid",))
     >>> group = Group(program, [Model(0, 0.01, "sigmoid")], load("reviews"))
     >>> state = group.advance(group.start())
@@ -289,7 +244,8 @@ def _compiled(program: Program, mesh: Mesh, inner: Inner) -> tuple[Callable[...,
     """Programs that start, train for one epoch, measure and score a stack of models."""
     train, judge = _epoch_of_one(program), _measures_of_one(program)
     each = _scores_of_one(program)
-    transform = OPTIMISERS[program.optimiser].transform()
+    rule = OPTIMISERS[program.optimiser]
+    transform = rule.transform(rule.momentum, rule.beta2)
 
     def advance(parameters, optimiser, scalars, rows, features, targets):
         def one(model):
@@ -329,7 +285,8 @@ def _over_models(one: Callable[[Any], Any], stacked: Any, inner: Inner) -> Any:
 
 def _epoch_of_one(program: Program) -> Callable[..., Any]:
     loss, activate = LOSSES[program.loss], switch(program.activations)
-    transform = OPTIMISERS[program.optimiser].transform()
+    rule = OPTIMISERS[program.optimiser]
+    transform = rule.transform(rule.momentum, rule.beta2)
 
     def batch_loss(parameters, scalars, rows, features, targets):
         outputs = forward(parameters, features[rows], lambda z: activate(scalars.activation, z))
