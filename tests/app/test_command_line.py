@@ -21,7 +21,7 @@ from backprove.errors import SetupError
 from backprove.worksheets import engine
 from worksheets.fakes import FakeEngine, block, unknown
 
-COMMANDS = ("derive", "check", "graph", "study", "run", "fmt", "function")
+COMMANDS = ("derive", "check", "graph", "study", "run", "fmt", "grade", "function")
 
 
 @dataclass

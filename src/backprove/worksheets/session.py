@@ -123,16 +123,17 @@ class Session:
             self._expanded[expanded.text] = expanded
         return expanded.text
 
-    def names(self, *texts: Piece) -> set[str]:
+    def names(self, *texts: Piece | str) -> set[str]:
         """All words that occur in any of the texts, with defined names written out."""
-        return {name for text in texts for name in _NAME.findall(self.text(text))}
+        plain = (text if isinstance(text, str) else self.text(text) for text in texts)
+        return {name for text in plain for name in _NAME.findall(text)}
 
-    def shapes(self, *texts: Piece) -> dict[str, str]:
+    def shapes(self, *texts: Piece | str) -> dict[str, str]:
         """Shapes of the declared symbols that occur in any of the texts."""
         used = self.names(*texts)
         return {name: symbol.shape for name, symbol in self.symbols.items() if name in used}
 
-    def domains(self, *texts: Piece) -> dict[str, str] | None:
+    def domains(self, *texts: Piece | str) -> dict[str, str] | None:
         """Domains of the symbols that occur in the texts, where one was declared."""
         domains = {
             name: self.symbols[name].domain

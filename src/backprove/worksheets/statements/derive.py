@@ -47,7 +47,7 @@ class Derive(Statement):
         return cls(piece, function, names, layout_option(options))
 
     def prepare(self, session: Session) -> None:
-        session.subject = DerivedSubject(self)
+        session.subject = DerivedSubject(self, session.text(self.function), self.layout_in(session))
 
     def run(self, session: Session) -> Answer:
         blocks: list[Block] = []
@@ -133,9 +133,17 @@ def derive_python(command: str, asked: tuple[Any, ...], options: Mapping[str, An
 
 @dataclass(frozen=True)
 class DerivedSubject(Subject):
-    """Claims about a derivative."""
+    """Claims about a derivative.
+
+    Args:
+        statement: the one that derives.
+        function: the expression, with the names in it written out as they were defined then.
+        layout: the layout that held for the statement.
+    """
 
     statement: Derive
+    function: str
+    layout: str | None
 
     def check(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Verdict:
         wrt = self._symbol(claim, options.get("wrt"))
@@ -159,16 +167,15 @@ class DerivedSubject(Subject):
         self, claim: Piece, session: Session, options: dict[str, Piece]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         wrt = self._symbol(claim, options.get("wrt"))
-        function = self.statement.function
         asked = (
-            session.text(function),
+            self.function,
             wrt.text,
             session.text(claim),
-            session.shapes(function, wrt, claim),
+            session.shapes(self.function, wrt, claim),
         )
         named: dict[str, Any] = {
-            "layout": layout_option(options) or self.statement.layout_in(session),
-            "domain": session.domains(function, wrt, claim),
+            "layout": layout_option(options) or self.layout,
+            "domain": session.domains(self.function, wrt, claim),
         }
         return asked, named | ({"order": 2} if self.statement.order == 2 else {})
 
