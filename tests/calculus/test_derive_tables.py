@@ -23,15 +23,6 @@ POINTS = int(os.environ.get("BACKPROVE_TABLE_POINTS", "1"))
 
 CASES = cases()
 
-NO_RANGE = frozenset(
-    [
-        "convolution-by-hand-kernel",
-        "kronecker-determinant",
-        "mc-120",
-    ]
-)
-"""Index forms that do not yet say how far an index runs, so they cannot be read back alone."""
-
 
 def derived(case: Case) -> Derivation:
     """The derivative that the case asks for; derived once."""
@@ -123,14 +114,7 @@ def test_the_matrix_form_of_a_published_derivative_has_its_value(case: Case) -> 
         assert close(plain, dense), f"point {seed}: {matrix}"
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(c, marks=[pytest.mark.xfail(strict=True)] if c.id in NO_RANGE else [])
-        for c in CASES
-    ],
-    ids=lambda c: c.id,
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_the_index_form_of_a_published_derivative_is_read_back(case: Case) -> None:
     derivation = derived(case)
     assert not derivation.definitions

@@ -69,8 +69,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "tan": np.tan,
     "tanh": np.tanh,
     "arctan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "square": np.square,
     "abs": np.abs,
     "sign": np.sign,
+    "amax": np.max,
+    "amin": np.min,
     "sum": np.sum,
     "mean": np.mean,
     "var": np.var,
@@ -87,6 +92,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "inv": np.linalg.inv,
     "norm": norm,
     "dot": np.dot,
+    "matmul": np.matmul,
     "outer": np.outer,
     "kron": np.kron,
     "einsum": np.einsum,
@@ -95,6 +101,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ones": np.ones,
     "zeros": np.zeros,
     "concatenate": np.concatenate,
+    "concat": np.concatenate,
+    "ravel": np.ravel,
+    "flatten": np.ravel,
     "stack": np.stack,
     "cumsum": cumsum,
     "tril": np.tril,
@@ -110,7 +119,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
     "elu": lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0))),
     "gelu": lambda x: x * special.ndtr(x),
+    "gelu_tanh": lambda x: x * special.expit(np.sqrt(8 / np.pi) * (x + 0.044715 * x**3)),
     "silu": lambda x: x * special.expit(x),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0.0, x)),
+    "logsigmoid": lambda x: -np.logaddexp(0.0, -x),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "selu": lambda x: (
+        1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0.0)))
+    ),
+    "relu6": lambda x: np.minimum(np.maximum(x, 0.0), 6.0),
+    "hardtanh": lambda x: np.minimum(np.maximum(x, -1.0), 1.0),
+    "hardsigmoid": lambda x: np.minimum(np.maximum(x / 6 + 0.5, 0.0), 1.0),
     "erf": special.erf,
 }
 CONSTANTS = {"pi": np.pi, "e": np.e, "None": None, "newaxis": None}
@@ -155,7 +174,7 @@ class Reader:
     def BinOp(self, node: ast.BinOp) -> Any:
         left, right = self.visit(node.left), self.visit(node.right)
         if isinstance(node.op, ast.Pow) and isinstance(left, int):
-            left = float(left)
+            left = left if isinstance(right, int) and right >= 0 else float(left)
         return BINARY[type(node.op)](left, right)
 
     def UnaryOp(self, node: ast.UnaryOp) -> Any:

@@ -103,6 +103,8 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], domain: str) -> np.nd
     if domain == "prob":
         weights = rng.uniform(0.3, 1.5, size=shape)
         return weights / np.sum(weights, axis=-1, keepdims=True)
+    if domain == "sum1":
+        return x + (1.0 - np.sum(x, axis=-1, keepdims=True)) / shape[-1]
     if domain == "onehot":
         return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]
     if domain == "pm1":

@@ -112,12 +112,14 @@ def _monomial(term: Expr) -> Monomial:
 
 
 def _plain_pair(bracket: Bracket) -> tuple[Axis, Axis] | None:
+    """The axes of ``[i=j]``, if they are of one size: else the delta is no identity matrix."""
     if bracket.relation != "==" or bracket.index.offset.terms or len(bracket.index.terms) != 2:
         return None
     (first, c1), (second, c2) = bracket.index.terms
     if (
         isinstance(first, Axis)
         and isinstance(second, Axis)
+        and first.size == second.size
         and {c1.constant, c2.constant} == {1, -1}
     ):
         return first, second

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from backprove.errors import InputError, ShapeError, Span, UnknownName
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Index, Size, shape_text
+from backprove.notation.axes import Axis, Index, Size, nonnegative, shape_text
 from backprove.notation.definitions import only, split_definitions
 from backprove.notation.expressions import BINDERS, Array, Expr, Tensor
 from backprove.notation.index_scope import NEW_AXIS, IndexPlan, IndexScope, Letter, Plan
@@ -274,7 +274,10 @@ class _Reader(IndexScope):
             self._check_scalars(node)
             return self._extract_children(node, low, pieces)
         elif node.kind == "binary" and node.value == "//":
-            raise self.error("'//' stands in subscripts only", node.span)
+            if any(str(n.value) not in self.sizes for n in names_in(node)):
+                raise self.error("'//' stands in subscripts and between sizes only", node.span)
+            size = self.size(node)
+            plan = _scalar(lambda: b.size_value(size))
         elif node.children:
             return self._extract_children(node, low, pieces)
         if plan is None:
@@ -464,7 +467,7 @@ class _Reader(IndexScope):
             letter.guarded_sizes.setdefault(size, item.span)
         elif letter.size is None:
             letter.size, letter.origin = size, f"in {here}"
-        elif letter.size != size and not self._guarded(letter.name):
+        elif letter.size != size and not self._guarded(letter.name) and not _narrower(letter, size):
             raise ShapeError(
                 f"the index '{letter.name}' runs along an axis of size {letter.size} "
                 f"{letter.origin} and along one of size {size} in {here}",
@@ -518,7 +521,8 @@ class _Reader(IndexScope):
         self, node: Node, kind: str, letters: Sequence[Letter], items: Sequence[Node]
     ) -> list[IndexPlan]:
         needed = BINDERS.get(kind, 0)
-        needed = len(letters) if needed < 0 else needed
+        several = kind in ("softmax", "argmax") and len(items) == len(letters)
+        needed = len(letters) if needed < 0 or several else needed
         if len(items) != needed or (needed and needed != len(letters)):
             raise self.error(
                 f"'{kind}' over {len(letters)} indices has {needed} after it, not {len(items)}",
@@ -564,6 +568,12 @@ def _built(pieces: Pieces) -> dict[Array, Tensor]:
 
 def _scalar(plan: Plan) -> TensorPlan:
     return lambda: Tensor((), plan())
+
+
+def _narrower(letter: Letter, size: Size) -> bool:
+    """True if the stated range of an index is surely shorter than the axis, as in ``m<n-1``."""
+    stated = letter.origin in ("of the sum", "on the left") and letter.size is not None
+    return stated and nonnegative(size - Size.of(letter.size or 0))
 
 
 def _surely_outside(index: Index, size: Size) -> bool:

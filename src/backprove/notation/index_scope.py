@@ -127,7 +127,8 @@ class IndexScope:
         if node.kind == "name":
             return node.value in self.scope or node.value not in self.symbols
         if node.kind in ("unary", "binary"):
-            return node.value in ("+", "-", "*", "//") and all(map(self._index_like, node.children))
+            operators = ("+", "-", "*", "//", "**", "^")
+            return node.value in operators and all(map(self._index_like, node.children))
         return False
 
     def comparison(self, node: Node) -> Plan:
@@ -171,6 +172,9 @@ class IndexScope:
             inner, divisor = self.index(node.children[0]), self.size(node.children[1])
             self._forbid_shift(node)
             return lambda: floor_divide(inner(), divisor)
+        if node.kind == "binary" and node.value in ("**", "^"):
+            power = Index.of(self.size(node))
+            return lambda: power
         raise self.error(
             "expected an index",
             node.span,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from fractions import Fraction
 from backprove import functions
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Floor, Index, Size
+from backprove.notation.effort import spend
 from backprove.notation.expressions import (
     Add,
     Bind,
@@ -46,7 +48,11 @@ def names_in(expr: Expr) -> set[str]:
             for index in node.at:
                 found |= _index_names(index)
         elif isinstance(node, Named):
-            found.add(node.name)
+            found |= b.size_of_name(node.name).names() if node.kind == "size" else {node.name}
+        elif isinstance(node, (Sum, Bind)):
+            for axis in node.bound:
+                if not _runs_along_an_array(axis, node.body):
+                    found |= axis.size.names()
         elif isinstance(node, Bracket):
             found |= _index_names(node.index)
         stack.extend(node.children())
@@ -60,6 +66,12 @@ def _index_names(index: Index) -> set[str]:
         if isinstance(atom, Floor):
             found |= _index_names(atom.index) | atom.divisor.names()
     return found
+
+
+def _candidates() -> Iterator[str]:
+    yield from _LETTERS
+    for number in itertools.count(1):
+        yield f"i{number}"
 
 
 @dataclass
@@ -77,9 +89,10 @@ class IndexPrinter:
     def name(self, axis: Axis) -> str:
         """The letter of an axis, chosen at its first use."""
         if axis not in self.letters:
-            taken = self.avoid | set(self.letters.values())
-            candidates = [*_LETTERS, *(f"i{k}" for k in range(1, 10_000))]
-            self.letters[axis] = next(c for c in candidates if c not in taken)
+            taken = set(self.letters.values())
+            self.letters[axis] = next(
+                c for c in _candidates() if c not in taken and c not in self.avoid
+            )
         return self.letters[axis]
 
     @contextmanager
@@ -116,12 +129,16 @@ class IndexPrinter:
             if isinstance(atom, Axis):
                 name = self.name(atom)
             else:
-                name = f"(({self.index(atom.index)})//{_size(atom.divisor)})"
+                divisor = _size(atom.divisor)
+                divisor = divisor if divisor.isalnum() else f"({divisor})"
+                name = f"(({self.index(atom.index)})//{divisor})"
             parts.append(_with_coefficient(coefficient, name))
         parts.sort(key=lambda p: p.startswith("-"))
         if index.offset.terms or not parts:
             parts.extend(_offset_parts(index.offset))
         text = parts[0]
+        if len(parts) == 1 and text.isidentifier() and not index.terms:
+            return f"{text}+0"  # a bare name would be read as the letter of an index
         for part in parts[1:]:
             text += part if part.startswith("-") else f"+{part}"
         return text
@@ -142,6 +159,7 @@ class IndexPrinter:
         return text if own >= strength else f"({text})"
 
     def _text(self, expr: Expr) -> tuple[str, int]:
+        spend(2)
         match expr:
             case Num():
                 return _number(expr.value)
@@ -231,7 +249,7 @@ class IndexPrinter:
                 options = "" if expr.at else f", axis={len(free)}"
                 listed = ",".join([*(self.name(a) for a in free), *at])
                 return f"{expr.kind}({whole.text}{options})[{listed}]"
-            names = ",".join(self.name(a) for a in fresh)
+            names = ",".join(self._ranged(a, body) for a in fresh)
             suffix = f"[{','.join(at)}]" if at else ""
             return f"{expr.kind}_{{{names}}}({self.text(body)}){suffix}"
 
@@ -242,6 +260,7 @@ class IndexPrinter:
         return text if own >= strength else rf"\left({text}\right)"
 
     def _latex(self, expr: Expr) -> tuple[str, int]:
+        spend(2)
         match expr:
             case Num():
                 return _number_latex(expr.value)
@@ -337,7 +356,8 @@ class IndexPrinter:
 
 
 def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
-    stack, seen = [body], set()
+    """True if arrays tell the range of an axis, and none of them is longer."""
+    stack, seen, found = [body], set(), False
     while stack:
         node = stack.pop()
         if node in seen or axis not in node.axes:
@@ -345,10 +365,12 @@ def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
         seen.add(node)
         if isinstance(node, Ref):
             pairs = zip(node.at, node.array.shape, strict=True)
-            if any(i.axis is axis and s == axis.size for i, s in pairs):
-                return True
+            along = [s for i, s in pairs if i.axis is axis]
+            if any(s != axis.size for s in along):
+                return False
+            found = found or bool(along)
         stack.extend(node.children())
-    return False
+    return found
 
 
 def _whole(body: Expr, fresh: tuple[Axis, ...]) -> tuple[Term | None, tuple[Axis, ...]]:

@@ -14,7 +14,8 @@ from fractions import Fraction
 
 from backprove.notation import building as b
 from backprove.notation import matrix_terms as mt
-from backprove.notation.axes import Axis, Index
+from backprove.notation.axes import Axis, Index, Size, nonnegative
+from backprove.notation.effort import TooMuchEffort, bounded, spend
 from backprove.notation.expressions import (
     Add,
     Bind,
@@ -31,6 +32,12 @@ from backprove.notation.expressions import (
     Where,
 )
 from backprove.notation.matrix_terms import Term
+
+MAX_EFFORT = 20_000
+"""What the search for a matrix form may cost; published derivatives need at most 1,500."""
+
+MAX_SLICE_EFFORT = 2_000
+"""The same for a slice inside an index form."""
 
 
 class NoMatrixForm(Exception):
@@ -54,18 +61,22 @@ def matrix_form(tensor: Tensor) -> tuple[Term | None, str]:
     if len(tensor.axes) > 2 and not isinstance(tensor.body, (Num, Named)):
         return None, f"the result has {len(tensor.axes)} axes; matrices have at most 2"
     try:
-        placed = _place(tensor.body)
-        return _full(placed, tensor.axes), ""
+        with bounded(MAX_EFFORT):
+            placed = _place(tensor.body)
+            return _full(placed, tensor.axes), ""
     except NoMatrixForm as reason:
         return None, str(reason)
+    except TooMuchEffort:
+        return None, "the expression is too long to be turned into products of matrices"
 
 
 def array_text(body: Expr, axes: Sequence[Axis]) -> Term | None:
     """The array of ``body`` over exactly ``axes`` in this order, if it can be written."""
     try:
-        placed = _place(body)
-        return _ordered(placed, tuple(axes)) if set(placed.axes) == set(axes) else None
-    except NoMatrixForm:
+        with bounded(MAX_SLICE_EFFORT):
+            placed = _place(body)
+            return _ordered(placed, tuple(axes)) if set(placed.axes) == set(axes) else None
+    except (NoMatrixForm, TooMuchEffort):
         return None
 
 
@@ -122,6 +133,7 @@ def _union(items: Sequence[Placed]) -> tuple[Axis, ...]:
 
 
 def _place(expr: Expr) -> Placed:
+    spend(2)
     match expr:
         case Num():
             return Placed(mt.number(expr.value), ())
@@ -222,6 +234,8 @@ def _sliced(expr: Ref, name: Term) -> Placed:
     axes: list[Axis] = []
     shown: list[str] = []
     for index, size in zip(expr.at, expr.array.shape, strict=True):
+        if not _may_lie_within(index, size):
+            raise NoMatrixForm(f"the index {index} leaves {expr.array.name} at some entries")
         if not index.terms:
             shown.append(str(index.offset))
             continue
@@ -236,15 +250,36 @@ def _sliced(expr: Ref, name: Term) -> Placed:
     return Placed(Term(f"{name.text}[{listed}]", f"{name.latex}[{listed}]"), tuple(axes))
 
 
-def _slice_text(index: Index, axis: Axis, step: int, size: object) -> str:
+def _may_lie_within(index: Index, size: Size) -> bool:
+    """False if the index leaves an axis, whatever the expression assumes of its sizes.
+
+    An entry such as ``x[2]`` assumes that ``d - 3`` is not negative, so a size less a number counts
+    as enough room; ``-k`` does not: NumPy would count such a position from the end.
+    """
+    limits = index.bounds()
+    if limits is None:
+        return False
+    low, high = limits
+    return all(
+        nonnegative(room) or (len(room.terms) > 1 and nonnegative(room - _number_in(room)))
+        for room in (low, size - 1 - high)
+    )
+
+
+def _number_in(size: Size) -> int:
+    return dict(size.terms).get((), 0)
+
+
+def _slice_text(index: Index, axis: Axis, step: int, size: Size) -> str:
     start = index.offset
     if step > 0:
         stop = start + (axis.size - 1) * step + 1
         begin = "" if start == 0 else str(start)
-        end = "" if stop == size or (step > 1 and stop + (step - 1) == size) else str(stop)
+        whole = (size - start + (step - 1)).floor_divide(step) == axis.size
+        end = "" if stop == size or whole else str(stop)
         return f"{begin}:{end}" + (f":{step}" if step != 1 else "")
     last = start + (axis.size - 1) * step
-    begin = "" if start == size - 1 else str(start)  # type: ignore[operator]
+    begin = "" if start == size - 1 else str(start)
     end = "" if last == 0 else str(last - 1)
     if last != 0 and last.constant is None:
         raise NoMatrixForm("a slice that runs backwards to a symbolic end")
