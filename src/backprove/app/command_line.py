@@ -16,6 +16,7 @@ import backprove as bp
 from backprove.app.arguments import pairs, values_of, verdict_of
 from backprove.app.failures import EXIT_STATUS, HELD, NOT_HELD, guarded
 from backprove.app.fmt_command import fmt
+from backprove.app.grade_command import grade
 from backprove.app.output import (
     check_destination,
     print_json,
@@ -206,6 +207,7 @@ def function(
 
 app.command(epilog=EXIT_STATUS)(run)
 app.command(epilog=EXIT_STATUS)(fmt)
+app.command(epilog=EXIT_STATUS)(grade)
 
 
 def _finish(result: Result, source: str, as_json: bool, output: Path | None) -> None:
