@@ -12,6 +12,7 @@ name                 question
 ``check_vjp``        is this backward function the derivative of that function
 ``check_jvp``        the same for a Jacobian-vector product (forward mode)
 ``check_grad``       the same for the gradient of a function with one number as its value
+``mutate``           which wrong backward rules does this test suite let through
 ``graph``            what are the values and the gradients at each node
 ``study``            what do the curves of these networks support, over several seeds
 ``function``         what is known about this activation function
@@ -43,7 +44,7 @@ from backprove.results import Block, Result
 
 if TYPE_CHECKING:
     from backprove.calculus import derive
-    from backprove.checking import check, check_grad, check_jvp, check_vjp
+    from backprove.checking import check, check_grad, check_jvp, check_vjp, mutate
     from backprove.functions import describe as function
     from backprove.graphs import graph
     from backprove.studies import study
@@ -57,6 +58,7 @@ _HOMES = {
     "check_vjp": ("backprove.checking", "check_vjp"),
     "check_jvp": ("backprove.checking", "check_jvp"),
     "check_grad": ("backprove.checking", "check_grad"),
+    "mutate": ("backprove.checking", "mutate"),
     "graph": ("backprove.graphs", "graph"),
     "study": ("backprove.studies", "study"),
     "function": ("backprove.functions", "describe"),
@@ -113,6 +115,7 @@ __all__ = [
     "derive",
     "function",
     "graph",
+    "mutate",
     "run_worksheet",
     "study",
 ]

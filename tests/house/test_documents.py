@@ -91,6 +91,7 @@ def test_every_exported_name_is_documented_and_loads() -> None:
         "check_vjp",
         "check_jvp",
         "check_grad",
+        "mutate",
         "graph",
         "study",
         "function",
