@@ -24,6 +24,7 @@ from backprove.checking.comparison import (
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
 from backprove.checking.structures import IMPLIED_BY
+from backprove.checking.trial import printed
 from backprove.checking.verdict import MISTAKES, Verdict
 from backprove.errors import InputError, NotationError
 from backprove.notation import building as b
@@ -144,7 +145,7 @@ def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
             mistake="layout_mixed",
             counterexample=found.counterexample,
         )
-    assumed = _under_assumption(question, claim, read)
+    assumed = _under_assumption(question, claim, read, tensor)
     if assumed is not None:
         return assumed
     return _wrong(question, claim, read, arrangement, tensor, found)
@@ -236,8 +237,12 @@ def _right(
     return Verdict("right", claim, message, level, evidence=evidence)
 
 
-def _under_assumption(question: Question, claim: str, read: Claim) -> Verdict | None:
+def _under_assumption(
+    question: Question, claim: str, read: Claim, tensor: Tensor
+) -> Verdict | None:
     for name, _, changed in question.assumptions():
+        if not question.may_agree(tensor, changed):
+            continue
         held = _holds_under(changed, claim, read)
         if held is not None:
             verdict = _right(changed, claim, *held)
@@ -260,10 +265,10 @@ def _holds_under(
     return None
 
 
-def _assumed(question: Question, claim: str, read: Claim) -> Mistake | None:
+def _assumed(question: Question, claim: str, read: Claim, tensor: Tensor) -> Mistake | None:
     """A fact that the claim used although it does not hold."""
     for name, mistake, changed in question.assumptions(declared=True):
-        if _holds_under(changed, claim, read) is not None:
+        if question.may_agree(tensor, changed) and _holds_under(changed, claim, read) is not None:
             return Mistake(mistake, f"right only under: {name}", None)
     return None
 
@@ -277,14 +282,20 @@ def _wrong(
     found: Comparison,
 ) -> Verdict:
     shape = arrangement.tensor.shape
-    mistake = _assumed(question, claim, read) or find_mistake(
+    indices = _indices(question, claim, read, shape)
+    assumed = _assumed(question, claim, read, tensor)
+    mistake = find_mistake(
         question.derivation.program,
         arrangement.tensor,
         tensor,
         text=claim,
         read=lambda text: _read(question, text, classify_claim(text, question.symbols), shape),
-        indices=_indices(question, claim, read, shape),
+        indices=indices,
     )
+    if assumed is not None and (mistake is None or mistake.name != "transposed"):
+        # One transpose that repairs the claim is a smaller mistake than an assumption.
+        fixed = mistake.fixed if mistake else printed(arrangement.tensor, indices)
+        mistake = replace(assumed, fixed=fixed)
     message = _message(mistake, found)
     return Verdict(
         "wrong",
@@ -294,7 +305,8 @@ def _wrong(
         mistake=mistake.name if mistake else None,
         where=mistake.where if mistake else _entry_text(found),
         counterexample=found.counterexample,
-        fixed=mistake.fixed if mistake else None,
+        fixed=mistake.fixed if mistake else printed(arrangement.tensor, indices),
+        also=list(mistake.also) if mistake else [],
         evidence="The counterexample is one evaluation; anyone can repeat it.",
     )
 
@@ -540,4 +552,5 @@ def _equality_verdict(
         where=mistake.where if mistake else _entry_text(found),
         counterexample=found.counterexample,
         fixed=(mistake.fixed if mistake else None) or fixed,
+        also=list(mistake.also) if mistake else [],
     )

@@ -17,7 +17,12 @@ from backprove.notation.index_tree import walk
 from backprove.notation.syntax import Node, parse
 
 MAX_FILLERS = 160
-_ARGUMENT = re.compile(r"(?<![\w.])x(?!\w)")
+PLAIN = ("sum", "mean", "trace", "transpose", "reshape", "ravel", "flatten", "diag", "dot", "outer",
+         "einsum", "concatenate", "stack", "matmul", "kron", "tril", "triu")  # fmt: skip
+"""Calls that are linear in each argument."""
+
+ARGUMENT = re.compile(r"(?<![\w.])x(?!\w)")
+"""The argument in the text of a derivative of a named function."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Filler:
         text: how it is written.
         value: its value, as the claim's own reader has it.
         origin: ``number``, ``size``, ``symbol``, ``delta``, ``mask``, ``slope`` (the derivative of
-            a function in the question), ``question`` or ``claim`` (parts of their text).
+            a function in the question), ``link`` (of the root in a norm), ``question`` or
+            ``claim`` (parts of their text).
     """
 
     text: str
@@ -108,11 +114,14 @@ def _parts_of_question(question: str) -> Iterator[tuple[str, str]]:
             inner = [_text(question, c) for c in node.children]
             record = functions.ELEMENTWISE[str(node.value)]
             if len(inner) == 1:
-                slope = _ARGUMENT.sub(f"({inner[0]})", record.derivatives[0])
+                slope = ARGUMENT.sub(f"({inner[0]})", record.derivatives[0])
                 yield f"({slope})", "slope"
                 yield f"(1 - {_text(question, node)})", "slope"
+                yield f"(1 - 2*{_text(question, node)})", "slope"
         elif node.kind == "call" and node.value in ("softmax", "max", "norm"):
             yield f"(1 - {_text(question, node)})", "slope"
+            if node.value == "norm" and len(node.children) == 1:
+                yield f"(1/(2*{_text(question, node)}))", "link"
             if node.value == "softmax":
                 yield f"sum(exp({_text(question, node.children[0])}))", "question"
         elif node.kind == "call" and node.value in ("log_softmax", "logsumexp"):
@@ -132,6 +141,30 @@ def _parts_of_question(question: str) -> Iterator[tuple[str, str]]:
                 f"{text}**2" if node.value == "det" else _text(question, node.children[0]),
                 "question",
             )
+
+
+def inner_factors(question: str, wrt: str) -> frozenset[str]:
+    """What multiplies the symbol within the argument of a function: links of the chain rule.
+
+    >>> sorted(inner_factors("sum(tanh(W @ x + b))", "x"))
+    ['W']
+    """
+    found: set[str] = set()
+
+    def visit(node: Node, within: bool) -> None:
+        within = within or (node.kind == "call" and node.value not in PLAIN)
+        within = within or (node.kind == "binary" and node.value == "**")
+        if within and node.kind == "binary" and node.value in ("*", "@", "/"):
+            for one, other in (node.children, node.children[::-1]):
+                names = {n.value for n in walk(other) if n.kind == "name"}
+                if wrt in {n.value for n in walk(one) if n.kind == "name"} and wrt not in names:
+                    found.add(_text(question, other))
+        for child in node.children:
+            visit(child, within)
+
+    if question:
+        visit(parse(question), False)
+    return frozenset(found)
 
 
 def _parts_of_claim(written: Written) -> Iterator[tuple[str, str]]:

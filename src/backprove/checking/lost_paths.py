@@ -32,6 +32,8 @@ MAX_SECONDS = 0.5
 MAX_ENTRIES = 400
 LINEAR = ("add", "subtract", "negative", "sum", "mean", "transpose", "reshape", "trace", "index",
           "getitem", "concatenate", "stack", "tril", "triu", "diag", "cumsum")  # fmt: skip
+ALGEBRA = (*(o for o in LINEAR if o not in ("sum", "mean", "cumsum")),
+           "multiply", "matmul", "einsum", "outer", "kron", "dot")  # fmt: skip
 PRODUCTS = ("multiply", "divide", "matmul", "einsum", "outer", "kron", "dot")
 
 
@@ -42,10 +44,12 @@ class Lost:
     Attributes:
         mistake: ``missing_path``, ``missing_chain``, ``missing_factor``, ``missing_term``, ...
         where: the place in words.
+        also: another name of the same omission.
     """
 
     mistake: str
     where: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass
@@ -118,13 +122,13 @@ class Spoiled:
         several = [k for k, e in enumerate(edges) if self.uses[e.contribution.value] > 1]
         alone = [k for k in several if _appearances(edges[k].contribution) == 1]
         for k in self._summands():
-            yield Lost("missing_term", _path_text(edges[k])), {k: "drop"}
+            yield Lost("missing_term", _path_text(edges[k]), ("missing_path",)), {k: "drop"}
         for k in alone:
-            yield Lost("missing_path", _path_text(edges[k])), {k: "drop"}
+            yield self._lost_use(k), {k: "drop"}
         for k in several:
             if k not in alone:
                 for n in range(_appearances(edges[k].contribution)):
-                    yield Lost("missing_path", _path_text(edges[k])), {k: f"use {n}"}
+                    yield self._lost_use(k), {k: f"use {n}"}
         for k, edge in enumerate(edges):
             rows, columns = edge.local.shape
             if rows == columns and rows > 1 and not _is_diagonal(edge.local):
@@ -134,7 +138,11 @@ class Spoiled:
                 yield Lost(name, _path_text(edge)), {k: "diagonal"}
         for k, edge in enumerate(edges):
             rows, columns = edge.local.shape
-            if rows == columns and not np.allclose(edge.local, np.eye(rows)):
+            # A mask may be all ones at one point, so every point is looked at.
+            plain = rows == columns and all(
+                np.allclose(e[k].local, np.eye(len(e[k].local))) for e in self.edges
+            )
+            if rows == columns and not plain:
                 yield Lost(self._name_of_lost(k), _path_text(edge)), {k: "identity"}
                 if not np.allclose(edge.local, -np.eye(rows)):
                     yield Lost(self._name_of_lost(k), _path_text(edge)), {k: "opposite"}
@@ -144,13 +152,47 @@ class Spoiled:
         for count in (2, 3):
             for group in combinations(alone[:10], count):
                 text = "; ".join(_path_text(edges[k]) for k in group)
-                yield Lost("missing_path", text), dict.fromkeys(group, "drop")
+                name, other = self._name_of_uses(group[0])
+                yield Lost(name, text, other), dict.fromkeys(group, "drop")
         square = [k for k, e in enumerate(edges) if e.local.shape[0] == e.local.shape[1]]
         for first, second in combinations(square[:12], 2):
             yield (
                 Lost("missing_chain", _path_text(edges[first])),
                 {first: "identity", second: "identity"},
             )
+
+    def _lost_use(self, k: int) -> Lost:
+        name, also = self._name_of_uses(k)
+        return Lost(name, _path_text(self.edges[0][k]), also)
+
+    def _name_of_uses(self, k: int) -> tuple[str, tuple[str, ...]]:
+        """A use that is left out is a term where the symbol stands in sums and products only.
+
+        There the rule for products has one term for each place of the symbol. Where another
+        function lies between a use and the place at which all uses meet, it is a path.
+        """
+        value = self.edges[0][k].contribution.value
+        algebra = value.array is self.wrt and self._between(value) <= set(ALGEBRA)
+        names = ("missing_term", "missing_path") if algebra else ("missing_path", "missing_term")
+        return names[0], names[1:]
+
+    def _between(self, value: Value) -> set[str]:
+        """The operations from the uses of a value up to the first one that all of them reach."""
+        users: list[Value] = []
+        for one in self.program.operations:
+            if any(i is value or i in users for i in one.inputs):
+                users.append(one)
+                if not self._reaches_output(value, around=one):
+                    break
+        return {u.operation for u in users}
+
+    def _reaches_output(self, value: Value, *, around: Value) -> bool:
+        """True if some path from a value to the output avoids another one."""
+        reached = {value}
+        for one in self.program.operations:
+            if one is not around and any(i in reached for i in one.inputs):
+                reached.add(one)
+        return self.program.output in reached
 
     def _summands(self) -> list[int]:
         """Uses in a sum that is the function itself: a whole term of it is not differentiated."""
@@ -159,7 +201,7 @@ class Spoiled:
         top, stack = set(), [self.program.output]
         while stack:
             value = stack.pop()
-            if value.operation in LINEAR and value not in top:
+            if value in self.active and _linear(value, self.active) and value not in top:
                 top.add(value)
                 stack.extend(value.inputs)
         return [
@@ -197,6 +239,8 @@ class Spoiled:
             return "missing_factor" if consumer.operation == "multiply" else "missing_normalizer"
         if consumer.operation in ("index", "transpose", "reshape"):
             return "wrong_delta"
+        if consumer.operation in LINEAR:
+            return "missing_factor"
         return "missing_chain" if self.chained else "missing_factor"
 
     def _gradient(self, k: int, changes: Mapping[int, str]) -> np.ndarray | None:

@@ -11,15 +11,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 
 from backprove.calculus import numeric
+from backprove.checking.claim_places import PlaceEdit
 from backprove.checking.edits import text_edits
-from backprove.checking.fillers import fillers
+from backprove.checking.factor_edits import SUMMING
+from backprove.checking.fillers import fillers, inner_factors
 from backprove.checking.lost_paths import Lost, Spoiled
-from backprove.checking.place_edits import SUMMING, PlaceEdit, PlaceEdits
+from backprove.checking.place_edits import PlaceEdits
 from backprove.checking.places import FAILURES, Written
 from backprove.checking.term_edits import by_terms
 from backprove.checking.trial import MAX_SECONDS, Mistake, Trial, close, over, printed, ratio_of
@@ -30,8 +34,11 @@ from backprove.notation.claims import classify_claim
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import (
     Array,
+    Bracket,
     Expr,
+    Mul,
     Num,
+    Ref,
     Tensor,
 )
 from backprove.notation.operations import Program
@@ -65,28 +72,80 @@ def find_mistake(
         return None
     trial = Trial(truth, points, time.monotonic() + MAX_SECONDS)
     given = [trial.values(claim.body, claim.axes, k) for k in range(len(points))]
-    lost = _lost(program, truth, points, given)
-    whole = _whole_claim(trial, claim, indices, text)
-    if whole is not None:
-        if lost is not None and lost.mistake == "missing_chain" and whole.name != "sign":
-            return Mistake(lost.mistake, lost.where, whole.fixed)
-        return whole
-    found = None
-    if read is not None and text:
-        found = _by_places(trial, claim, text, read, program, indices, extra)
-    if found is not None and found.name == "missing_normalizer" and SUMMING.search(found.where):
-        return found
-    if lost is not None and (found is None or found.name not in SMALLER):
-        return Mistake(lost.mistake, lost.where, found.fixed if found else None)
+    if not any(np.any(trial.expected(k)) for k in range(len(points))):
+        return Mistake("extra_term", "all of it: the derivative is zero", _right(trial, indices))
+    lost, links = _lost(program, truth, points, given)
+    found = _whole_claim(trial, claim, indices, text)
+    if found is not None and lost is not None and lost.mistake != "missing_chain":
+        also = tuple(n for n in (lost.mistake, *lost.also) if n != found.name)
+        return replace(found, fixed=found.fixed or _right(trial, indices), also=also)
+    if found is None and read is not None and text:
+        found = _by_places(trial, claim, text, read, program, indices, extra, links)
     if found is None and (read is None or not text):
         found = by_terms(trial, claim, indices)
-    return (
-        found or _as_symmetric(program, points, truth, claim) or _as_scalars(program, truth, claim)
-    )
+    if lost is not None and found is not None:
+        return _preferred(lost, found, _right(trial, indices))
+    if lost is not None:
+        return Mistake(lost.mistake, lost.where, _right(trial, indices), lost.also)
+    if found is None:
+        found = _as_symmetric(program, points, truth, claim)
+        found = found or _other_deltas(truth, claim, indices)
+        found = found or _as_scalars(program, truth, claim)
+    if found is not None and found.fixed is None:
+        return replace(found, fixed=_right(trial, indices))
+    return found
 
 
-SMALLER = ("sign", "transposed", "wrong_order", "wrong_axis", "wrong_delta")
+SMALLER = ("sign", "transposed", "wrong_order", "wrong_axis", "wrong_delta", "missing_delta")
 """Edits so small that they name a mistake better than a path that is left out."""
+
+
+def _preferred(lost: Lost, found: Mistake, right: str | None) -> Mistake:
+    """Which of two names a claim gets that lost a part of the derivation and has a small edit.
+
+    An edit of one sign, letter or transpose is smaller than a path. A missing number, a missing
+    1/n and a missing sum say more than the link of the chain they belong to. Otherwise the
+    derivation knows best.
+    """
+    also = tuple(n for n in (found.name, *lost.also) if n != lost.mistake and not found.weak)
+    fixed = found.fixed or right
+    if found.name in SMALLER and not found.weak:
+        return replace(found, fixed=fixed)
+    if found.name == "missing_normalizer" and (
+        SUMMING.search(found.where) or lost.mistake == "missing_factor"
+    ):
+        return replace(found, fixed=fixed)
+    doubled = lost.mistake in ("missing_path", "missing_term") and found.by_number
+    if doubled:
+        return replace(found, fixed=fixed, also=(lost.mistake, *lost.also))
+    return Mistake(lost.mistake, lost.where, fixed, also)
+
+
+def _right(trial: Trial, indices: Sequence[str]) -> str | None:
+    """The right derivative as text, for claims that no small edit of their own text repairs."""
+    return printed(trial.truth, indices)
+
+
+def _other_deltas(truth: Tensor, claim: Tensor, indices: Sequence[str]) -> Mistake | None:
+    """The claim has the factors of the truth, and as many deltas, but on other indices."""
+    ours, theirs = _deltas_and_rest(claim), _deltas_and_rest(truth)
+    alone = not ours[1] and not theirs[1]
+    if not indices or not ours[0] or ours[1] != theirs[1] or (ours[0] != theirs[0] and not alone):
+        return None
+    return Mistake("wrong_delta", "the deltas", None)
+
+
+def _deltas_and_rest(tensor: Tensor) -> tuple[int, list[str]]:
+    """How many deltas a product has, and which arrays stand in it."""
+    body = tensor.body
+    factors = [f for f, _ in body.factors] if isinstance(body, Mul) else [body]
+    deltas = sum(isinstance(f, Bracket) for f in factors)
+    rest = sorted(
+        f.array.name if isinstance(f, Ref) else type(f).__name__
+        for f in factors
+        if not isinstance(f, Bracket)
+    )
+    return deltas, rest
 
 
 def _lost(
@@ -94,11 +153,14 @@ def _lost(
     truth: Tensor,
     points: Sequence[numeric.Point],
     given: Sequence[np.ndarray],
-) -> Lost | None:
+) -> tuple[Lost | None, frozenset[str]]:
+    """What the claim left out of the backward pass; and the inner factors of the question."""
     try:
-        return Spoiled(program, truth, points).find(given)
+        spoiled = Spoiled(program, truth, points)
+        links = inner_factors(program.text, spoiled.wrt.name) if spoiled.usable else frozenset()
+        return spoiled.find(given), links
     except (BackproveError, ValueError):
-        return None
+        return None, frozenset()
 
 
 def _by_places(
@@ -109,6 +171,7 @@ def _by_places(
     program: Program,
     indices: Sequence[str],
     extra: Sequence[Array],
+    links: frozenset[str],
 ) -> Mistake | None:
     """Try edits by their rough values; those that fit are read again and judged."""
     point, expected = trial.points[0], trial.expected()
@@ -124,7 +187,7 @@ def _by_places(
         trial.truth.shape == (*program.output.shape, *a.shape) for a in program.symbols.values()
     )
     composed = first_order and sum(v.operation not in plain for v in program.operations) > 1
-    edits = PlaceEdits(written, pool, composed)
+    edits = PlaceEdits(written, pool, composed, links)
     found = _first_that_fits(trial, edits.small(), expected, read)
     found = found or by_terms(trial, claim, indices)
     return found or _first_that_fits(trial, edits.large(), expected, read)
@@ -143,20 +206,22 @@ def _first_that_fits(
             continue
         candidate = _read_quietly(edit.text, read)
         if candidate is not None and trial.matches(candidate):
-            return Mistake(edit.mistake, edit.where, edit.text)
+            return Mistake(
+                edit.mistake, edit.where, edit.text, weak=edit.weak, by_number=edit.by_number
+            )
     return None
 
 
 def _as_symmetric(
     program: Program, points: Sequence[numeric.Point], truth: Tensor, claim: Tensor
 ) -> Mistake | None:
-    """The claim is right where every square matrix is symmetric."""
-    square = [a for a in program.symbols.values() if len(a.shape) == 2 and a.shape[0] == a.shape[1]]
+    """The claim is right where every array is symmetric in its axes of one size."""
+    square = [a for a in program.symbols.values() if len(set(a.shape)) < len(a.shape) < 5]
     if not square:
         return None
     try:
         for point in points:
-            changed = {a: (v + v.T) / 2 if a in square else v for a, v in point.inputs.items()}
+            changed = {a: _symmetrised(v, a) if a in square else v for a, v in point.inputs.items()}
             evaluator = Evaluator(run_program(program, changed, point.sizes), point.sizes)
             if not close(evaluator.tensor(claim), evaluator.tensor(truth)):
                 return None
@@ -164,6 +229,16 @@ def _as_symmetric(
         return None
     names = ", ".join(a.name for a in square)
     return Mistake("assumed_symmetric", f"right only under: {names} symmetric", None)
+
+
+def _symmetrised(value: np.ndarray, array: Array) -> np.ndarray:
+    """The mean over all orders of the axes that leave the declared shape as it is."""
+    orders = [
+        order
+        for order in permutations(range(value.ndim))
+        if tuple(array.shape[k] for k in order) == array.shape
+    ]
+    return sum((value.transpose(order) for order in orders), np.zeros(value.shape)) / len(orders)
 
 
 def _as_scalars(program: Program, truth: Tensor, claim: Tensor) -> Mistake | None:
@@ -229,7 +304,7 @@ def _whole_claim(trial: Trial, claim: Tensor, indices: Sequence[str], text: str)
         if trial.matches(fixed):
             name = _name_of_ratio(ratio, text)
             shown = f"the factor {max(abs(ratio), 1 / abs(ratio))}"
-            return Mistake(name, shown, printed(fixed, indices))
+            return Mistake(name, shown, printed(fixed, indices), by_number=True)
     constant = _same_number(trial, claim)
     if constant is not None:
         return Mistake("missing_factor", f"the number {constant:.6g}", None)

@@ -7,15 +7,15 @@ factor before a term, a term before another expression.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from backprove import functions
-from backprove.checking.fillers import Filler
-from backprove.checking.places import Written
+from backprove.checking.claim_places import PlaceEdit
+from backprove.checking.factor_edits import FactorEdits, chain
+from backprove.checking.fillers import ARGUMENT, Filler
 from backprove.checking.rough_values import ARRAY_FUNCTIONS
 from backprove.notation.index_syntax import DELTAS
 from backprove.notation.syntax import Node
@@ -23,8 +23,9 @@ from backprove.notation.syntax import Node
 CONFUSED = {
     "softmax": ("sigmoid", "exp", "log_softmax"),
     "log_softmax": ("softmax",),
-    "sum": ("mean",),
+    "sum": ("mean", "trace"),
     "mean": ("sum",),
+    "trace": ("sum",),
     "max": ("min",),
     "min": ("max",),
     "inv": ("det",),
@@ -33,41 +34,10 @@ CONFUSED = {
     "sqrt": ("norm",),
     "logsumexp": ("softmax",),
 }
-SUMMING = re.compile(r"\b(sum|norm|mean|var|sqrt|det|prod|logsumexp|abs)\(")
 
 
-@dataclass(frozen=True)
-class PlaceEdit:
-    """An edited claim.
-
-    Attributes:
-        value: the rough value of the edited claim.
-        text: the edited claim.
-        mistake: the name of the mistake that the edit undoes.
-        where: the place in words.
-    """
-
-    value: np.ndarray | None
-    text: str
-    mistake: str
-    where: str
-
-
-class PlaceEdits:
-    """Edits of a claim.
-
-    Args:
-        written: the claim.
-        pool: the factors and terms to try.
-        composed: True if the question composes functions, so that a missing slope is a missing
-            link of the chain rule.
-    """
-
-    def __init__(self, written: Written, pool: Sequence[Filler], composed: bool) -> None:
-        self.written = written
-        self.pool = pool
-        self.composed = composed
-        self.formulas = [k for k in range(len(written.places)) if self._is_formula(k)]
+class PlaceEdits(FactorEdits):
+    """Edits of a claim, the smallest first."""
 
     def small(self) -> Iterator[PlaceEdit]:
         """Edits of one sign, letter, transpose, option, order, factor, term or symbol."""
@@ -76,12 +46,14 @@ class PlaceEdits:
         yield from self._transposes()
         yield from self._options()
         yield from self._orders()
+        yield from self._turned_products()
         yield from self._dropped()
+        yield from self._functions()
         yield from self._numbers()
         yield from self._factors()
         yield from self._comparisons()
-        yield from self._functions()
         yield from self._terms()
+        yield from self._inner_products()
         yield from self._products_added()
         yield from self._replaced(symbols=True)
         yield from self._operators()
@@ -89,43 +61,6 @@ class PlaceEdits:
     def large(self) -> Iterator[PlaceEdit]:
         """Edits that put another expression in the place of one."""
         yield from self._replaced(symbols=False)
-
-    # --- places -----------------------------------------------------------------------------
-
-    def _is_formula(self, at: int) -> bool:
-        """True for a place that stands for a number or an array, not for an index or an option."""
-        places = self.written.places
-        node = places[at].node
-        if node.kind in ("keyword", "string", "slice", "none", "tuple", "list", "binder"):
-            return False
-        while (parent := places[at].parent) >= 0:
-            above, slot = places[parent].node, places[at].slot
-            if above.kind in ("keyword", "slice", "bracket", "compare"):
-                return False
-            if above.kind == "subscript" and slot > 0:
-                return False
-            if above.kind == "call" and above.value in ("eye", "ones", "zeros"):
-                return False
-            if above.kind == "call" and above.value in ("reshape", "transpose") and slot > 0:
-                return False
-            at = parent
-        return node.value not in DELTAS or node.kind != "name"
-
-    def _edit(self, at: int, value: Any, by: str, mistake: str, where: str = "") -> PlaceEdit:
-        written = self.written
-        where = where or written.source(at)
-        return PlaceEdit(written.whole(at, value), written.replaced(at, by), mistake, where)
-
-    def _changed(self, at: int, by: str, mistake: str, where: str = "") -> Iterator[PlaceEdit]:
-        """An edit whose new text has to be read."""
-        read = self.written.read(by)
-        if read is not None:
-            yield self._edit(at, read[1], by, mistake, where)
-
-    def _node(self, at: int) -> Node:
-        return self.written.places[at].node
-
-    # --- edits ------------------------------------------------------------------------------
 
     def _signs(self) -> Iterator[PlaceEdit]:
         for at in self.formulas:
@@ -135,7 +70,10 @@ class PlaceEdits:
                 yield self._edit(at, -np.asarray(place.value), inner, "sign")
             elif not isinstance(place.value, (tuple, str)) and place.value is not None:
                 by = f"(-({self.written.source(at)}))"
-                yield self._edit(at, -np.asarray(place.value), by, "sign")
+                edit = self._edit(at, -np.asarray(place.value), by, "sign")
+                yield replace(
+                    edit, weak=self._inside_function(at) and not self._asked(-place.value)
+                )
 
     def _letters(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -173,11 +111,6 @@ class PlaceEdits:
                 return node.children[0].value in DELTAS
         return False
 
-    def _size_name(self, letter: str) -> str:
-        size = self.written.sizes[letter]
-        names = [n for n, v in self.written.names.items() if isinstance(v, int) and v == size]
-        return names[0] if names else ""
-
     def _swapped_letters(self) -> Iterator[PlaceEdit]:
         """Two letters exchanged everywhere, or within one term."""
         written = self.written
@@ -204,9 +137,17 @@ class PlaceEdits:
             return
         i, j, a, b = written.indices
         turn = {i: j, j: i, a: b, b: a}
-        pattern = rf"(?<![\w.])({'|'.join(turn)})(?!\w)"
-        swapped = re.sub(pattern, lambda m: turn[m[1]], written.source(0))
-        yield from self._changed(0, swapped, "wrong_axis", "all indices")
+        text = written.source(0)
+        n, d = self._size_name(i), self._size_name(j)
+        for more in ({}, {n: d, d: n} if n and d else {}):
+            pairs = {**turn, **more}
+            pattern = rf"(?<![\w.])({'|'.join(pairs)})(?!\w)"
+            swapped = re.sub(pattern, lambda m, p=pairs: p[m[1]], text)
+            yield from self._changed(0, swapped, "wrong_axis", "all indices")
+            # Entries of arrays stay where they are; functions along an axis take the other one.
+            entries = re.sub(r"(?<=[\w)])\[(\w+),\s*(\w+)\]", r"[\2,\1]", swapped)
+            entries = re.sub(r"(softmax|sum|mean|var)\((\w+)\)", r"\1(\2, axis=0)", entries)
+            yield from self._changed(0, entries, "wrong_axis", "all indices")
 
     def _swapped_subscripts(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -233,6 +174,8 @@ class PlaceEdits:
             elif np.ndim(place.value) == 2 and not written.indices:
                 by = f"{text}.T" if place.node.kind in ("name", "call") else f"({text}).T"
                 yield self._edit(at, np.asarray(place.value).T, by, "transposed", text)
+
+    def _turned_products(self) -> Iterator[PlaceEdit]:
         for at in self.formulas:
             node = self._node(at)
             if node.kind == "binary" and node.value == "@":
@@ -277,6 +220,10 @@ class PlaceEdits:
                 by = f"sum({text.replace('[0]', '')}, axis=0)"
                 yield from self._changed(at, by, "missing_sum", text)
             elif np.ndim(written.places[at].value) and not written.indices:
+                names = [self._named(k) for k in np.shape(written.places[at].value)]
+                if at and all(names):
+                    by = f"(sum({text})*ones(({', '.join(names)},)))"
+                    yield from self._changed(at, by, "missing_sum", text)
                 for option in ("", ", axis=0", ", axis=1", ", axis=1, keepdims=True"):
                     by = f"sum({text}{option})"
                     yield from self._changed(at, by, "missing_sum", text)
@@ -310,187 +257,12 @@ class PlaceEdits:
 
     def _reordered_chain(self, at: int, node: Node) -> Iterator[PlaceEdit]:
         """Neighbours of a product of three or more exchanged."""
-        factors = [f"({self.written.text[n.span.start : n.span.end]})" for n in _chain(node)]
+        factors = [f"({self.written.text[n.span.start : n.span.end]})" for n in chain(node)]
         if node.value != "@" or len(factors) < 3:
             return
         for k in range(len(factors) - 1):
             order = [*factors[:k], factors[k + 1], factors[k], *factors[k + 2 :]]
             yield from self._changed(at, f"({' @ '.join(order)})", "wrong_order")
-
-    def _dropped(self) -> Iterator[PlaceEdit]:
-        written = self.written
-        for at in self.formulas:
-            node = self._node(at)
-            if node.kind == "binary" and node.value != "**":
-                additive = node.value in ("+", "-")
-                name = "extra_term" if additive else "extra_factor"
-                for keep, drop in ((0, 1), (1, 0)):
-                    child, gone = node.children[keep], node.children[drop]
-                    text = written.text[child.span.start : child.span.end]
-                    lost = written.text[gone.span.start : gone.span.end]
-                    by = f"({text})"
-                    if keep == 1 and node.value == "-":
-                        by = f"(-({text}))"
-                    elif keep == 1 and node.value == "/":
-                        by = f"(1/({text}))"
-                    yield from self._changed(at, by, name, lost)
-            elif node.kind == "call" and node.value in functions.ELEMENTWISE:
-                inner = written.text[node.children[0].span.start : node.children[0].span.end]
-                yield from self._changed(at, f"({inner})", "wrong_function")
-
-    def _numbers(self) -> Iterator[PlaceEdit]:
-        for at in self.formulas:
-            place = self.written.places[at]
-            if isinstance(place.value, (tuple, str)) or place.value is None:
-                continue
-            text = self.written.source(at)
-            value = np.asarray(place.value, dtype=float)
-            if place.node.kind == "number":
-                yield from self._near_numbers(at, value)
-                continue
-            for number, by, name in (
-                (2.0, f"(2*({text}))", "missing_factor"),
-                (0.5, f"(({text})/2)", self._half(text)),
-                (3.0, f"(3*({text}))", "missing_factor"),
-                (4.0, f"(4*({text}))", "missing_factor"),
-            ):
-                yield self._edit(at, number * value, by, name, text)
-            for power in (2, 3, -1):
-                by = f"(({text})**{power})"
-                yield self._edit(at, _power(value, power), by, self._power_name(at), text)
-            if value.size and np.all(value > 0):
-                yield self._edit(at, np.sqrt(value), f"sqrt({text})", "missing_factor", text)
-
-    @staticmethod
-    def _half(text: str) -> str:
-        return "extra_factor" if re.search(r"(?<![\w.*])[248]\b", text) else "missing_factor"
-
-    def _power_name(self, at: int) -> str:
-        return "missing_factor"
-
-    def _near_numbers(self, at: int, value: np.ndarray) -> Iterator[PlaceEdit]:
-        number = float(value)
-        place = self.written.places[at]
-        above = self._node(place.parent) if place.parent >= 0 else None
-        exponent = above is not None and above.value == "**" and place.slot == 1
-        divisor = above is not None and above.value == "/" and place.slot == 1
-        for other in (number - 1, number + 1, 2 * number, number / 2):
-            grows = (abs(other) > abs(number)) != divisor
-            name = "missing_factor" if grows else "extra_factor"
-            if (exponent and self._of_function(place.parent)) or self._inside_function(at):
-                name = "wrong_function"
-            by = f"{other:g}" if other >= 0 else f"({other:g})"
-            yield self._edit(at, other if other % 1 else int(other), by, name)
-
-    def _inside_function(self, at: int) -> bool:
-        places = self.written.places
-        while (at := places[at].parent) >= 0:
-            node = places[at].node
-            if node.kind == "call" and node.value in functions.ELEMENTWISE:
-                return True
-        return False
-
-    def _of_function(self, power: int) -> bool:
-        return self._node(power).children[0].kind == "call"
-
-    def _factors(self) -> Iterator[PlaceEdit]:
-        """A factor more: times, over, or as a matrix product."""
-        written = self.written
-        for at in self.formulas:
-            value = written.places[at].value
-            if isinstance(value, (tuple, str)) or value is None:
-                continue
-            value, text = np.asarray(value, dtype=float), written.source(at)
-            for filler in self.pool:
-                factor = np.asarray(filler.value, dtype=float)
-                where = filler.text
-                with np.errstate(all="ignore"):
-                    product = _same(value, factor, np.multiply, bool(written.indices))
-                    if product is not None:
-                        name = self._missing(filler)
-                        yield self._edit(at, product, f"(({text})*{filler.text})", name, where)
-                        quotient = value / factor
-                        name = self._missing_divisor(filler)
-                        yield self._edit(at, quotient, f"(({text})/{filler.text})", name, where)
-                if not written.indices and value.ndim and factor.ndim:
-                    yield from self._matrix_factors(at, value, text, filler, factor)
-
-    def _matrix_factors(
-        self, at: int, value: np.ndarray, text: str, filler: Filler, factor: np.ndarray
-    ) -> Iterator[PlaceEdit]:
-        name = self._missing(filler)
-        products = [(value, factor, f"(({text}) @ {filler.text})"),
-                    (factor, value, f"({filler.text} @ ({text}))")]  # fmt: skip
-        if factor.ndim == 1 and value.ndim == 2:
-            shown = f"diag({filler.text})"
-            products += [(value, np.diag(factor), f"(({text}) @ {shown})"),
-                         (np.diag(factor), value, f"({shown} @ ({text}))")]  # fmt: skip
-        for left, right, by in products:
-            if max(left.ndim, right.ndim) <= 2 and left.shape[-1] == right.shape[0]:
-                yield self._edit(at, left @ right, by, name, filler.text)
-
-    def _missing(self, filler: Filler) -> str:
-        if filler.origin == "delta":
-            return "missing_delta"
-        if (
-            filler.origin == "slope"
-            and filler.text.startswith("(1/")
-            and SUMMING.search(filler.text)
-        ):
-            return "missing_normalizer"
-        if filler.origin == "slope":
-            return "missing_chain" if self.composed else "missing_factor"
-        return "missing_factor"
-
-    def _missing_divisor(self, filler: Filler) -> str:
-        if filler.origin in ("number",):
-            return "missing_factor"
-        if filler.origin == "size" or SUMMING.search(filler.text):
-            return "missing_normalizer"
-        if filler.origin == "slope":
-            return "extra_factor"
-        if filler.origin == "spread":
-            return "missing_normalizer"
-        return "missing_chain" if self.composed else "missing_factor"
-
-    def _terms(self) -> Iterator[PlaceEdit]:
-        written = self.written
-        one = Filler("1", 1, "number")
-        for at in self.formulas:
-            value = written.places[at].value
-            if isinstance(value, (tuple, str)) or value is None:
-                continue
-            value, text = np.asarray(value, dtype=float), written.source(at)
-            for filler in (one, *self.pool):
-                term = np.asarray(filler.value, dtype=float)
-                total = _same(value, term, np.add, bool(written.indices))
-                if total is None:
-                    continue
-                for sign, factor, shown in ((1, 1, ""), (-1, 1, ""), (1, 2, "2*"), (-1, 2, "2*")):
-                    operator = "+" if sign > 0 else "-"
-                    by = f"(({text}) {operator} {shown}{filler.text})"
-                    edited = value + sign * factor * term
-                    yield self._edit(at, edited, by, "missing_term", f"{shown}{filler.text}")
-
-    def _products_added(self) -> Iterator[PlaceEdit]:
-        """A product of two symbols added to the whole claim."""
-        written = self.written
-        value = np.asarray(written.places[0].value, dtype=float)
-        if written.indices or value.ndim == 0:
-            return
-        text = written.source(0)
-        arrays = [f for f in self.pool if f.origin == "symbol" and np.ndim(f.value) in (1, 2)]
-        for one in arrays:
-            for two in arrays:
-                if one.value.shape[-1] != two.value.shape[0]:
-                    continue
-                term = one.value @ two.value
-                if term.shape != value.shape:
-                    continue
-                for factor in (1, -1, 2, -2):
-                    shown = f"(({text}) + ({factor})*({one.text} @ {two.text}))"
-                    where = f"{one.text} @ {two.text}"
-                    yield self._edit(0, value + factor * term, shown, "missing_term", where)
 
     def _functions(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -502,6 +274,19 @@ class PlaceEdits:
                 for other in _alternatives(str(node.value)):
                     name = "transposed" if other in ("tril", "triu") else "wrong_function"
                     yield from self._changed(at, f"{other}{inner}", name, str(node.value))
+                record = functions.ELEMENTWISE.get(str(node.value))
+                # Where the slope is the function times something, a factor is missing instead.
+                if (
+                    record is not None
+                    and record.arity == 1
+                    and not record.derivatives[0].startswith(f"{node.value}(x)")
+                ):
+                    slope = ARGUMENT.sub(inner, record.derivatives[0])
+                    yield from self._changed(at, f"({slope})", "wrong_function", str(node.value))
+            value = written.places[at].value
+            if np.ndim(value) == 2 and np.shape(value)[0] == np.shape(value)[1]:
+                text = written.source(at)
+                yield from self._changed(at, f"inv({text})", "wrong_function", text)
 
     def _replaced(self, *, symbols: bool) -> Iterator[PlaceEdit]:
         written = self.written
@@ -517,10 +302,19 @@ class PlaceEdits:
             )
             if (symbol or delta) != symbols:
                 continue
-            mistake = "wrong_delta" if delta else "wrong_variable" if symbol else "wrong_function"
             for filler in self.pool:
                 if np.shape(filler.value) == np.shape(value) or written.indices:
+                    mistake = self._misplaced(filler, delta, symbol, written.source(at))
                     yield self._edit(at, filler.value, filler.text, mistake)
+
+    @staticmethod
+    def _misplaced(filler: Filler, delta: bool, symbol: bool, text: str) -> str:
+        """The name of putting one thing in the place of another: what stands, what is meant."""
+        if delta:
+            return "wrong_delta" if filler.origin in ("delta", "mask") else "missing_factor"
+        if symbol and filler.origin == "slope" and text in filler.text:
+            return "wrong_function"
+        return "wrong_variable" if symbol or filler.origin == "symbol" else "wrong_function"
 
     def _comparisons(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -543,26 +337,16 @@ class PlaceEdits:
                 left, right = (written.text[c.span.start : c.span.end] for c in node.children)
                 other = "@" if node.value == "*" else "*"
                 yield from self._changed(at, f"({left} {other} {right})", "scalar_rule")
-
-
-def _power(value: np.ndarray, power: int) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return value ** float(power)
-
-
-def _chain(node: Node) -> list[Node]:
-    if node.kind == "binary" and node.value == "@":
-        return [n for child in node.children for n in _chain(child)]
-    return [node]
-
-
-def _same(value: np.ndarray, other: np.ndarray, operation: Any, wide: bool) -> np.ndarray | None:
-    """The result if it has the shape of ``value`` (index formulas may grow along letters)."""
-    try:
-        result = operation(value, other)
-    except ValueError:
-        return None
-    return result if wide or result.shape == value.shape else None
+            elif (
+                node.kind == "binary"
+                and node.value == "**"
+                and np.ndim(written.places[at].value) == 2
+            ):
+                base, power = (written.text[c.span.start : c.span.end] for c in node.children)
+                if power in ("2", "3", "4"):
+                    product = " @ ".join([f"({base})"] * int(power))
+                    for by in (f"({product})", f"({product}).T"):
+                        yield from self._changed(at, by, "scalar_rule")
 
 
 def _alternatives(name: str) -> list[str]:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from backprove.calculus import Derivation, derive
+import numpy as np
+
+from backprove.calculus import Derivation, derive, numeric
 from backprove.errors import BackproveError
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size, floor_divide
+from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.shapes import ShapeLike
 
@@ -152,6 +155,38 @@ class Question:
 
     def _assuming(self, known: dict[str, str], name: str, domain: str) -> Question:
         return replace(self, domain={**known, name: domain})
+
+    def may_agree(self, claim: Tensor, changed: Question) -> bool:
+        """False if a claim differs from the truth where a further assumption holds.
+
+        One point costs much less than deriving again under the assumption. In the symmetric-matrix
+        convention the derivative of a scalar is G + Gᵀ - diag(G) (Matrix Cookbook, eq. 138).
+
+        Args:
+            claim: the claim, in the default layout.
+            changed: this question under the assumption.
+        """
+        structured = changed.structured != self.structured
+        if claim.shape != self.truth.shape or (structured and len(claim.shape) != 2):
+            return True
+        program = self.derivation.program
+        rng = np.random.default_rng(23)
+        try:
+            (point,) = numeric.points(program, count=1, seed=23)
+            values = dict(point.inputs)
+            for name, domain in (changed.domain or {}).items():
+                array = self.symbols[name]
+                if (self.domain or {}).get(name) != domain:
+                    assumed = Array(name, array.shape, domain)
+                    values[array] = numeric.sample(assumed, point.sizes, rng)
+            evaluator = Evaluator(run_program(program, values, point.sizes), point.sizes)
+            expected, given = evaluator.tensor(self.truth), evaluator.tensor(claim)
+        except BackproveError:
+            return True
+        if structured:
+            expected = expected + expected.T - np.diag(np.diag(expected))
+        scale = max(float(np.abs(expected).max(initial=0.0)), 1e-9)
+        return not np.abs(given - expected).max(initial=0.0) > 1e-4 * scale
 
     def answerable(self) -> bool:
         """True if the derivative exists under this question's assumptions."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprove.checking.trial import Mistake, Trial, close, over, printed, ratio_of
 from backprove.notation import building as b
-from backprove.notation.axes import Index
+from backprove.notation.axes import Axis, Index
 from backprove.notation.expressions import (
     ZERO,
     Add,
@@ -85,6 +85,28 @@ def _missing_delta(
             if fixed.body is not claim.body and trial.matches(fixed):
                 names = [indices[k] if k < len(indices) else f"axis {k}" for k in (first, second)]
                 return Mistake("missing_delta", f"[{names[0]}={names[1]}]", printed(fixed, indices))
+    return _delta_under_sums(trial, claim, indices)
+
+
+def _delta_under_sums(trial: Trial, claim: Tensor, indices: Sequence[str]) -> Mistake | None:
+    """A product of sums where a sum of products is meant: a delta joins two summed indices."""
+    factors = claim.body.factors if isinstance(claim.body, Mul) else ((claim.body, Fraction(1)),)
+    bound: list[Axis] = []
+    parts: list[Expr] = [Num(claim.body.coefficient)] if isinstance(claim.body, Mul) else []
+    for base, exponent in factors:
+        if isinstance(base, Sum) and exponent == 1:
+            fresh, inside = b.opened(base)
+            bound += fresh
+            parts.append(inside)
+        else:
+            parts.append(b.power(base, exponent))
+    for k, one in enumerate(bound[:6]):
+        for two in (*bound[k + 1 : 6], *claim.axes):
+            if one.size != two.size:
+                continue
+            fixed = over(claim, b.total(bound, b.mul(*parts, b.delta(one, two))))
+            if trial.matches(fixed):
+                return Mistake("missing_delta", "two indices summed apart", printed(fixed, indices))
     return None
 
 

@@ -33,11 +33,18 @@ class Mistake:
         name: one of :data:`backprove.checking.verdict.MISTAKES`.
         where: the place: a term, a factor or an index.
         fixed: the claim with the smallest change that makes it right; None if it has no text.
+        also: further names that the same edit has, such as ``missing_factor`` for half of a
+            doubled path.
+        weak: True if a mistake that the derivation itself shows explains the claim better.
+        by_number: True if all that is missing is a number such as 2.
     """
 
     name: str
     where: str
     fixed: str | None
+    also: tuple[str, ...] = ()
+    weak: bool = False
+    by_number: bool = False
 
 
 @dataclass

@@ -92,6 +92,7 @@ class Verdict(Result):
         counterexample: for a wrong claim, inputs at which it fails.
         fixed: the claim with the smallest change that makes it right.
         evidence: how the verdict was reached.
+        also: further names of the same mistake, where one edit is two omissions at once.
     """
 
     kind: VerdictKind
@@ -104,6 +105,7 @@ class Verdict(Result):
     counterexample: Counterexample | None = None
     fixed: str | None = None
     evidence: str = ""
+    also: list[str] = field(default_factory=list)
 
     @property
     def accepted(self) -> bool:
@@ -145,6 +147,7 @@ class Verdict(Result):
             "level": self.level,
             "under": list(self.under),
             "mistake": self.mistake,
+            "also": list(self.also),
             "where": self.where,
             "counterexample": self.counterexample.to_dict() if self.counterexample else None,
             "fixed": self.fixed,
