@@ -31,7 +31,7 @@ MAX_INLINED_DEPTH = 24
 MAX_FACTORS = 16
 """In longer programs, adjoints with more factors get a name."""
 
-MAX_NAMED_WEIGHT = 80
+MAX_NAMED_WEIGHT = 30
 """In longer programs, adjoints with more nodes get a name too."""
 
 MAX_WRITTEN_WEIGHT = 2_500
@@ -94,7 +94,7 @@ def depends_on(program: Program, names: Sequence[Array]) -> set[Value]:
 
 
 def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) -> Backward:
-    """Reverse accumulation.
+    """Reverse accumulation; adjoints get names in long programs, and where they grow too large.
 
     Args:
         program: the program of the expression.
@@ -102,6 +102,18 @@ def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) 
         seed: an upstream gradient of the output's shape. Without it the adjoints are full
             Jacobians; with it they are vector-Jacobian products.
     """
+    if not is_long(program):
+        try:
+            with bounded(MAX_WRITING_EFFORT):
+                return _backward(program, wrt, seed, naming=False)
+        except TooMuchEffort:
+            pass
+    return _backward(program, wrt, seed, naming=True)
+
+
+def _backward(
+    program: Program, wrt: Sequence[Array], seed: Array | None, *, naming: bool
+) -> Backward:
     active = depends_on(program, wrt)
     own = tuple(Axis(s) for s in program.output.shape)
     if seed is None:
@@ -113,12 +125,12 @@ def backward(program: Program, wrt: Sequence[Array], seed: Array | None = None) 
     adjoints = {program.output: (own, start)}
     contributions: list[Contribution] = []
     named: dict[Array, Tensor] = {}
-    long = is_long(program)
     for consumer in reversed(program.operations):
         if consumer not in adjoints or consumer not in active:
             continue
         axes, body = adjoints[consumer]
-        if long or named or body.weight > MAX_WRITTEN_WEIGHT:
+        if naming or body.weight > MAX_WRITTEN_WEIGHT:
+            naming = True
             adjoints[consumer] = axes, _shortened(body, named)
         for value in dict.fromkeys(consumer.inputs):
             if value in active:

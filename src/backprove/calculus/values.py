@@ -20,7 +20,8 @@ def bind_values(
 
     Raises:
         DomainError: a symbol of the expression has no value, or a value is not numeric.
-        ShapeError: a shape does not fit, or two shapes disagree about a named size.
+        ShapeError: a shape does not fit, two shapes disagree about a named size, or a slice or an
+            index of the expression leaves its axis.
     """
     arrays: dict[Array, np.ndarray] = {}
     sizes: dict[str, int] = {}
@@ -40,6 +41,9 @@ def bind_values(
         for size, extent in zip(array.shape, value.shape, strict=True):
             _bind_size(name, array, size, extent, value.shape, sizes)
         arrays[array] = value
+    for condition, reason in program.assumptions:
+        if condition.names() <= set(sizes) and condition.at(sizes) < 0:
+            raise ShapeError(f"the sizes of these values do not fit: {reason}")
     return arrays, sizes
 
 

@@ -72,9 +72,6 @@ def read_values(
                 f"'{array.name}' has shape {value.shape}; declared {shape_text(array.shape)}, "
                 f"which is {expected} here"
             )
-    for condition, reason in program.assumptions:
-        if condition.at(sizes) < 0:
-            raise ShapeError(f"the sizes of these values do not fit: {reason}")
     for array, value in arrays.items():
         _check_domain(array.name, domains.get(array.name, "real"), value)
     return arrays, sizes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from backprove.notation.axes import Axis, Index, stable_hash
+from backprove.notation.effort import spend
 from backprove.notation.expressions import Add, Bind, Bracket, Expr, Mul, Ref, Sum, Test
 
 
@@ -65,6 +66,7 @@ def coloured_hash(expr: Expr, colours: Mapping[Axis, int], memo: dict[Expr, int]
     known = memo.get(expr)
     if known is not None:
         return known
+    spend(2)
     match expr:
         case Ref():
             parts = [_coloured_index(i, colours) for i in expr.at]

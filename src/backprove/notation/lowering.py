@@ -14,7 +14,8 @@ from fractions import Fraction
 from backprove import functions
 from backprove.errors import InputError, NotationError, ShapeError, Span, UnknownName, Unsupported
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Index, Size, shape_text
+from backprove.notation.axes import Axis, Index, Size, nonnegative, shape_text
+from backprove.notation.constant_domain import refuse_impossible_constants
 from backprove.notation.expressions import ONE, Array, Expr, Named, Tensor
 from backprove.notation.operations import Builder, Program, Value
 from backprove.notation.shapes import MAX_SIZE
@@ -169,12 +170,35 @@ class Lowering:
     def size_tuple(self, node: Node) -> list[Size]:
         """A shape given as an argument."""
         if node.kind in ("tuple", "list"):
-            return [self.size(c) for c in node.children]
-        return [self.size(node)]
+            return [self.extent(c) for c in node.children]
+        return [self.extent(node)]
+
+    def extent(self, node: Node) -> Size:
+        """A size that an axis has: at least 1."""
+        size = self.size(node)
+        self.assume(size - 1, f"the size {size} is at least 1", node)
+        return size
+
+    def assume(self, condition: Size, reason: str, node: Node) -> None:
+        """Remember that a size must be >= 0; refuse it at once if it never is."""
+        if nonnegative(-1 - condition):
+            raise self.shape_error(f"it can never be that {reason}", node)
+        self.builder.assume(condition, reason)
+
+    def one_axis(self, node: Node, rank: int, where: Node) -> int:
+        """The single axis that ``axis=`` must name, counted from 0."""
+        if node.kind in ("tuple", "list") or (self.is_none(node) and rank != 1):
+            raise self.shape_error("expected one axis, as in axis=0", node)
+        return self.axis_list(node, rank, where)[0]
+
+    @staticmethod
+    def is_none(node: Node) -> bool:
+        """True for the word ``None``."""
+        return node.kind == "name" and node.value == "None"
 
     def axis_list(self, node: Node | None, rank: int, where: Node) -> list[int]:
         """The axes that ``axis=`` names, counted from 0; all of them if it is absent."""
-        if node is None or (node.kind == "name" and node.value == "None"):
+        if node is None or self.is_none(node):
             return list(range(rank))
         nodes = node.children if node.kind in ("tuple", "list") else (node,)
         found = []
@@ -291,7 +315,9 @@ def lower(
         if not error.text:
             error.text, error.span = text, error.span or tree.span
         raise
-    return lowering.builder.program(output, lowering.symbols)
+    program = lowering.builder.program(output, lowering.symbols)
+    refuse_impossible_constants(program)
+    return program
 
 
 def _number(low: Lowering, node: Node) -> Value:
@@ -416,6 +442,11 @@ _COMPARE: dict[str, tuple[Callable[[Expr, Expr], Expr], str]] = {
 
 
 def _compare(low: Lowering, node: Node) -> Value:
+    first = node.children[0]
+    if first.kind == "compare" and not first.parenthesised:
+        raise low.notation_error(
+            "comparisons cannot be chained", node, "Write (a < b) * (b < c), or use parentheses."
+        )
     left, right = (low.value(c) for c in node.children)
     body, latex = _COMPARE[str(node.value)]
     return low.elementwise(

@@ -69,8 +69,8 @@ def _position(low: Lowering, item: Node, size: Size) -> tuple[Index, str]:
             raise low.shape_error(
                 f"index {_shown(item, low)} is out of range for an axis of size {size}", item
             )
-    low.builder.assume(size - 1 - position, f"index {position} lies inside size {size}")
-    low.builder.assume(position, f"index {position} is not negative")
+    low.assume(size - 1 - position, f"index {position} lies inside size {size}", item)
+    low.assume(position, f"index {position} is not negative", item)
     return Index.of(position), str(position)
 
 
@@ -102,10 +102,10 @@ def _slice(low: Lowering, item: Node, size: Size) -> tuple[Axis, Index, str]:
         raise low.shape_error(
             f"the slice {_shown(item, low)} of an axis of size {size} is empty", item
         )
-    low.builder.assume(length - 1, f"the slice {_shown(item, low)} is not empty")
-    low.builder.assume(start, f"the slice {_shown(item, low)} starts inside size {size}")
+    low.assume(length - 1, f"the slice {_shown(item, low)} is not empty", item)
+    low.assume(start, f"the slice {_shown(item, low)} starts inside size {size}", item)
     reach = stop if step > 0 else start + 1
-    low.builder.assume(size - reach, f"the slice {_shown(item, low)} ends inside size {size}")
+    low.assume(size - reach, f"the slice {_shown(item, low)} ends inside size {size}", item)
     axis = Axis(length)
     return axis, Index.of(axis) * step + start, _shown(item, low)
 
@@ -141,7 +141,7 @@ def _concatenate(low: Lowering, node: Node) -> Value:
         raise low.shape_error(
             "'concatenate' needs arrays with at least one axis", node, "Use stack."
         )
-    (along,) = low.axis_list(given["axis"], rank, node)[:1] if "axis" in given else (0,)
+    along = low.one_axis(given["axis"], rank, node) if "axis" in given else 0
     reference = operands[0].shape
     for operand in operands:
         same = len(operand.shape) == rank and all(
@@ -197,7 +197,7 @@ def _stack(low: Lowering, node: Node) -> Value:
                 "does not fit: all shapes must be equal",
                 node,
             )
-    (along,) = low.axis_list(given["axis"], len(shape) + 1, node)[:1] if "axis" in given else (0,)
+    along = low.one_axis(given["axis"], len(shape) + 1, node) if "axis" in given else 0
     inner = [Axis(s) for s in shape]
     which = Axis(Size.of(len(operands)))
     body = operands[-1].entry(*inner)
@@ -269,7 +269,7 @@ def _target_sizes(low: Lowering, node: Node, operand: Value, target: list[Node])
         if item.kind == "unary" and low.integer(item, "a size") == -1:
             sizes.append(None)
         else:
-            sizes.append(low.size(item))
+            sizes.append(low.extent(item))
     known = Size.of(1)
     for size in sizes:
         known = known * (size or Size.of(1))
@@ -373,8 +373,8 @@ _triangle("triu", lower=False)
 @function("eye")
 def _eye(low: Lowering, node: Node) -> Value:
     given = low.arguments(node, ["n"], ["m"])
-    rows = low.size(given["n"])
-    columns = low.size(given["m"]) if "m" in given else rows
+    rows = low.extent(given["n"])
+    columns = low.extent(given["m"]) if "m" in given else rows
     i, j = Axis(rows), Axis(columns)
     text = f"eye({rows})" if rows == columns else f"eye({rows}, {columns})"
     return low.builder.named_constant(

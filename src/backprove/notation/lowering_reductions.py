@@ -18,6 +18,7 @@ Reducer = Callable[[Sequence[Axis], Expr], Expr]
 def _reduction(name: str, reduce: Reducer, latex: str) -> Handler:
     def handler(low: Lowering, node: Node) -> Value:
         given = low.arguments(node, ["x"], ["axis", "keepdims"])
+        _refuse_other_positions(low, node, name)
         operand = low.value(given["x"])
         reduced = low.axis_list(given.get("axis"), len(operand.shape), node)
         keep = low.flag(given.get("keepdims"))
@@ -52,6 +53,18 @@ def _reduction(name: str, reduce: Reducer, latex: str) -> Handler:
         )
 
     return handler
+
+
+def _refuse_other_positions(low: Lowering, node: Node, name: str) -> None:
+    """Arguments by position that mean something else in NumPy (``ord``, ``dtype``, ``out``)."""
+    allowed = 1 if name == "norm" else 2
+    extra = [c for c in node.children[allowed:] if c.kind != "keyword"]
+    if extra:
+        raise low.notation_error(
+            f"'{name}' takes {'axis= and ' * (allowed == 1)}keepdims= by name only",
+            extra[0],
+            "It is the 2-norm; write norm(x, axis=1)." if name == "norm" else "",
+        )
 
 
 def _count(axes: Sequence[Axis]) -> Expr:
@@ -98,8 +111,14 @@ def _along_axis(
         rank = len(operand.shape)
         if rank == 0:
             raise low.shape_error(f"'{name}' needs an operand with at least one axis", node)
-        if "axis" in given:
-            (along,) = low.axis_list(given["axis"], rank, node)[:1]
+        if "axis" in given and (rank == 1 or not low.is_none(given["axis"])):
+            along = low.one_axis(given["axis"], rank, node)
+        elif "axis" in given and default is not None:
+            raise low.shape_error(
+                f"'{name}' runs along one axis, not over all entries",
+                given["axis"],
+                f"Write {name}(x, axis=0), or use ravel(x).",
+            )
         elif default is None and rank > 1:
             raise low.shape_error(
                 f"'{name}' of a matrix needs axis=", node, f"Write {name}(x, axis=0)."
@@ -164,6 +183,9 @@ def _where(low: Lowering, node: Node) -> Value:
 @function("clip")
 def _clip(low: Lowering, node: Node) -> Value:
     given = low.arguments(node, ["x", "low", "high"])
+    open_ended = [n for n in ("low", "high") if low.is_none(given[n])]
+    if open_ended:
+        return _one_sided(low, node, given, open_ended)
     operands = [low.value(given[n]) for n in ("x", "low", "high")]
 
     def body(x: Expr, lowest: Expr, highest: Expr) -> Expr:
@@ -171,6 +193,18 @@ def _clip(low: Lowering, node: Node) -> Value:
 
     return low.elementwise(
         "clip", operands, body, "clip({0}, {1}, {2})", r"\operatorname{{clip}}({0}, {1}, {2})", node
+    )
+
+
+def _one_sided(low: Lowering, node: Node, given: dict[str, Node], open_ended: list[str]) -> Value:
+    """``clip`` with None on one side is the maximum or the minimum with the other."""
+    if len(open_ended) == 2:
+        raise low.notation_error("'clip' needs a bound: both are None", node)
+    name, bound = ("minimum", "high") if open_ended == ["low"] else ("maximum", "low")
+    operands = [low.value(given["x"]), low.value(given[bound])]
+    latex = rf"\{name[:3]}({{0}}, {{1}})"
+    return low.elementwise(
+        name, operands, lambda x, y: b.fn(name, x, y), f"{name}({{0}}, {{1}})", latex, node
     )
 
 
