@@ -140,7 +140,7 @@ class Forms:
             try:
                 return self.from_matrix(right, **{name: extra})
             except SyntaxError:
-                text = right  # a scalar in index notation
+                pass  # a scalar in index notation
         return self.from_index(text, {Array(name, shape): extra}, result)
 
     def from_latex(self, latex: str) -> np.ndarray:

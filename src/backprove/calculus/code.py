@@ -6,23 +6,18 @@ its arguments, and defines the functions that the library lacks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from backprove.calculus import numeric
 from backprove.calculus.code_index import IndexCode
 from backprove.calculus.code_operations import native
 from backprove.calculus.code_targets import TARGETS, Target
 from backprove.calculus.code_writer import Text, Writer
-from backprove.errors import DomainError, InputError, NotationError, Unsupported
-from backprove.notation.axes import Size, shape_text
-from backprove.notation.evaluation import Evaluator, run_program
+from backprove.calculus.verification import read_back
+from backprove.errors import InputError, Unsupported
+from backprove.notation.axes import shape_text
 from backprove.notation.expressions import Array, Expr, Ref, Tensor
-from backprove.notation.lowering import lower
 from backprove.notation.matrix_form import matrix_form
-from backprove.notation.operations import Program, Value
+from backprove.notation.operations import Value
 from backprove.notation.syntax import deep_recursion
 
 if TYPE_CHECKING:
@@ -244,10 +239,8 @@ class _Function:
         term = matrix_form(tensor)[0]
         if term is None:
             return None
-        arrays = dict(self.program.symbols)
-        if self.seed is not None:
-            arrays[self.seed.name] = self.seed
-        printed = read_back(term.text, tensor, self.program, arrays, self.seed)
+        extra = {} if self.seed is None else {self.seed.name: self.seed}
+        printed = read_back(term.text, tensor, self.derivation, extra)
         if printed is None:
             return None
         before = (list(self.writer.lines), dict(self.writer.used), self.writer.like)
@@ -286,31 +279,3 @@ def arrays_in(expr: Expr) -> set[Array]:
                 found.add(node.array)
             stack.extend(node.children())
     return found
-
-
-def read_back(
-    text: str,
-    tensor: Tensor,
-    program: Program,
-    arrays: Mapping[str, Array],
-    seed: Array | None,
-) -> Program | None:
-    """The program of a matrix form, if it agrees with the index form at a point of the domain."""
-    sizes = set(numeric.size_names(program.symbols))
-    try:
-        printed = lower(text, arrays, sizes=sizes)
-        (point,) = numeric.points(program, count=1, seed=2)
-        values = dict(point.values)
-        inputs = dict(point.inputs)
-        if seed is not None:
-            shape = [s.at(point.sizes) if isinstance(s, Size) else s for s in seed.shape]
-            values[seed] = inputs[seed] = np.random.default_rng(3).normal(size=shape)
-        expected = Evaluator(values, point.sizes).tensor(tensor)
-        found = run_program(printed, inputs, point.sizes)
-        given = numeric.output_value(printed, found, point.sizes)
-    except (DomainError, NotationError, InputError):
-        return None
-    if given.shape != expected.shape:
-        return None
-    same = np.allclose(given, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
-    return printed if same else None

@@ -20,11 +20,12 @@ from backprove.calculus.accumulation import (
 )
 from backprove.calculus.code import generate
 from backprove.calculus.kronecker import kronecker_forms
+from backprove.calculus.numeric import Point
 from backprove.calculus.steps import Step, derivation_steps
 from backprove.calculus.structure import Structure, classify
 from backprove.calculus.structured import StructuredArray, structured_array
 from backprove.calculus.values import bind_values, check_finite
-from backprove.calculus.verification import Verification, prints_right, verify
+from backprove.calculus.verification import Verification, first_point, read_back, verify
 from backprove.errors import DomainError, Span, Unsupported
 from backprove.notation.axes import Axis, Size, shape_text
 from backprove.notation.building import inline
@@ -46,9 +47,9 @@ from backprove.results import (
 )
 
 BASE_EFFORT = 40_000
-EFFORT_PER_OPERATION = 150
+EFFORT_PER_OPERATION = 300
 """The work that a derivative may cost: published ones need at most 3,000 units in all, and long
-chains, sums and networks 90 to 150 units an operation. A unit takes 10 to 20 microseconds."""
+chains, sums and networks 90 to 250 units an operation. A unit takes 10 to 20 microseconds."""
 
 
 @dataclass
@@ -95,16 +96,25 @@ class Derivation(Result):
     @cached_property
     def index_form(self) -> str:
         """The derivative in index notation, such as ``J[i,j,k,l] = X[i,l]·[j=k]``."""
-        return index_text(self.tensor, self.letter)
+        return index_text(self.tensor, self.letter, self.program.symbols)
+
+    @cached_property
+    def point(self) -> Point | None:
+        """The point at which printed forms are compared with the internal one."""
+        return first_point(self.program)
 
     @cached_property
     def _matrix(self) -> tuple[Term | None, str]:
         if self.definitions:
             return None, "the expression is too long to write without intermediate names"
-        term, reason = matrix_form(self.tensor)
+        return self._verified_form(self.tensor)
+
+    def _verified_form(self, tensor: Tensor, *extra: Array) -> tuple[Term | None, str]:
+        """The matrix form of a tensor, read back before anyone sees it."""
+        term, reason = matrix_form(tensor)
         if term is None:
             return None, reason
-        if not prints_right(term, self):
+        if read_back(term.text, tensor, self, {a.name: a for a in extra}) is None:
             return None, "the matrix form could not be verified against the index form"
         return term, ""
 
@@ -124,7 +134,7 @@ class Derivation(Result):
         """The derivative in LaTeX: matrix form where there is one, else index form."""
         term = self._matrix[0]
         if term is None:
-            return index_latex(self.tensor, self.letter)
+            return index_latex(self.tensor, self.letter, self.program.symbols)
         return f"{self._symbol_latex} = {term.latex}"
 
     @property
@@ -168,10 +178,17 @@ class Derivation(Result):
             ) from None
 
     @cached_property
+    def _upstream(self) -> Array:
+        return Array(_free_name("G", self.program), self.program.output.shape)
+
+    @cached_property
+    def _tangent(self) -> Array:
+        return Array(_free_name("V", self.program), self.array.shape)
+
+    @cached_property
     def _vjp_tensor(self) -> Tensor:
-        seed = Array(_free_name("G", self.program), self.program.output.shape)
         with self._writing("vector-Jacobian product"):
-            passes = backward(self.program, [self.array], seed)
+            passes = backward(self.program, [self.array], self._upstream)
             tensor = adjoint_of(passes, self.program, self.array)
             written = inline(tensor.body, passes.named)
             return Tensor(tensor.axes, inlined(written, self.program, {})[0])
@@ -180,25 +197,27 @@ class Derivation(Result):
     def vjp(self) -> str:
         """The vector-Jacobian product for an upstream gradient ``G`` of the output's shape."""
         name = f"d{self.wrt}"
-        term, _ = matrix_form(self._vjp_tensor)
-        if term is not None:
-            return f"{name} = {term.text}"
-        return index_text(self._vjp_tensor, name)
+        if self._vjp_term is not None:
+            return f"{name} = {self._vjp_term.text}"
+        return index_text(self._vjp_tensor, name, self.program.symbols)
+
+    @cached_property
+    def _vjp_term(self) -> Term | None:
+        return self._verified_form(self._vjp_tensor, self._upstream)[0]
 
     @cached_property
     def _jvp_tensor(self) -> Tensor:
-        seed = Array(_free_name("V", self.program), self.array.shape)
         with self._writing("Jacobian-vector product"):
-            flow = tangent(self.program, {self.array: seed})
+            flow = tangent(self.program, {self.array: self._tangent})
             return Tensor(flow.axes, inlined(flow.body, self.program, {})[0])
 
     @cached_property
     def jvp(self) -> str:
         """The Jacobian-vector product for a tangent ``V`` of the input's shape."""
-        term, _ = matrix_form(self._jvp_tensor)
+        term, _ = self._verified_form(self._jvp_tensor, self._tangent)
         if term is not None:
             return f"df = {term.text}"
-        return index_text(self._jvp_tensor, "df")
+        return index_text(self._jvp_tensor, "df", self.program.symbols)
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -286,7 +305,7 @@ class Derivation(Result):
         ]
         found.append(
             Formula(
-                index_latex(self.tensor, self.letter),
+                index_latex(self.tensor, self.letter, self.program.symbols),
                 self.index_form,
                 "index form",
                 self.index_form,
@@ -314,7 +333,7 @@ class Derivation(Result):
 
     def _vjp_block(self) -> Block:
         try:
-            vjp_term, _ = matrix_form(self._vjp_tensor)
+            vjp_term = self._vjp_term
         except Unsupported as reason:
             return Text(f"No VJP formula: {reason.message}.")
         if vjp_term is None:

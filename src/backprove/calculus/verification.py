@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from backprove.calculus import numeric
 from backprove.calculus.accumulation import adjoint_of
-from backprove.errors import DomainError, NotationError, ShapeError, UnknownName
+from backprove.errors import DomainError, InputError, NotationError
+from backprove.notation.axes import Index
+from backprove.notation.building import inline, substitute
 from backprove.notation.evaluation import Evaluator, run_program
-from backprove.notation.expressions import Tensor
+from backprove.notation.expressions import Array, Tensor
 from backprove.notation.lowering import lower
-from backprove.notation.matrix_terms import Term
+from backprove.notation.operations import Program
 
 if TYPE_CHECKING:
     from backprove.calculus.derivation import Derivation
@@ -55,24 +58,60 @@ class Verification:
         return f"{state} finite differences to {self.error:.1e} at {self.points} points{at}{kinks}"
 
 
-def prints_right(term: Term, derivation: Derivation) -> bool:
-    """Read the printed matrix form back and compare it with the index form at one point."""
-    program = derivation.program
+def first_point(program: Program) -> numeric.Point | None:
+    """A point of the domain at which printed forms are read back; None if none is found."""
     try:
-        printed = lower(term.text, program.symbols, sizes=set(numeric.size_names(program.symbols)))
-        (point,) = numeric.points(program, count=1, seed=1)
-        expected = Evaluator(
-            derivation.with_adjoints(point.values, point.sizes), point.sizes
-        ).tensor(derivation.tensor)
-        arrays = run_program(printed, point.inputs, point.sizes)
-        given = numeric.output_value(printed, arrays, point.sizes)
+        (point,) = numeric.points(program, count=1, seed=2)
     except DomainError:
-        return True
-    except (NotationError, ShapeError, UnknownName):
-        return False
+        return None
+    return point
+
+
+def read_back(
+    text: str, tensor: Tensor, derivation: Derivation, extra: Mapping[str, Array] | None = None
+) -> Program | None:
+    """The program of a printed matrix form, if it states the tensor that it was printed from.
+
+    Args:
+        text: the printed form.
+        tensor: what it was printed from.
+        derivation: whose symbols and whose sample point are used.
+        extra: further arrays of the form, such as an upstream gradient, by name.
+
+    Returns:
+        None if the text cannot be read, or differs from the tensor: nobody is to see it then.
+        Without a point of the domain the two must be one expression.
+    """
+    program, point = derivation.program, derivation.point
+    arrays = {**program.symbols, **(extra or {})}
+    try:
+        printed = lower(text, arrays, sizes=set(numeric.size_names(program.symbols)))
+        if point is None:
+            return printed if _one_expression(printed, tensor) else None
+        values, inputs = dict(point.values), dict(point.inputs)
+        rng = np.random.default_rng(3)
+        for array in (extra or {}).values():
+            shape = [s.at(point.sizes) for s in array.shape]
+            values[array] = inputs[array] = np.asarray(rng.normal(size=shape))
+        values.update(derivation.with_adjoints(values, point.sizes))
+        expected = Evaluator(values, point.sizes).tensor(tensor)
+        found = run_program(printed, inputs, point.sizes)
+        given = numeric.output_value(printed, found, point.sizes)
+    except (DomainError, NotationError, InputError):
+        return None
     if given.shape != expected.shape:
+        return None
+    same = np.allclose(given, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
+    return printed if same else None
+
+
+def _one_expression(printed: Program, tensor: Tensor) -> bool:
+    given = printed.tensor()
+    if given.shape != tensor.shape:
         return False
-    return bool(np.allclose(given, expected, rtol=1e-9, atol=1e-9, equal_nan=True))
+    body = inline(given.body, printed.definitions)
+    mapping = {a: Index.of(t) for a, t in zip(given.axes, tensor.axes, strict=True)}
+    return substitute(body, mapping) is tensor.body
 
 
 def verify(derivation: Derivation, count: int, seed: int) -> Verification:

@@ -351,6 +351,8 @@ class _Reader(IndexScope):
             return True
         if base.kind == "name" and base.value in DELTAS and base.value not in self.symbols:
             return True
+        if any(part.value == "//" for item in items for part in walk(item)):
+            return True
         for name in (n for item in items for n in names_in(item)):
             constant = name.value in self.sizes and name not in items
             if name.value in self.scope or not (constant or name.value in NEW_AXIS):

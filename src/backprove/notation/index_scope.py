@@ -230,6 +230,8 @@ class IndexScope:
         return int(node.value)
 
     def size(self, node: Node) -> Size:
+        if node.kind == "unary" and node.value == "-":
+            return -self.size(node.children[0])
         return Lowering(self.text, self.symbols, self.sizes).size(node)
 
     def error(self, message: str, span: Span, hint: str = "") -> NotationError:

@@ -462,17 +462,20 @@ def printer_for(
     return printer
 
 
-def index_text(tensor: Tensor, left: str = "J") -> str:
-    """The tensor as an index formula, such as ``J[i,j,k,l] = X[i,l]·[j=k]``."""
-    printer = printer_for([tensor.body], tensor.axes, {left})
+def index_text(tensor: Tensor, left: str = "J", reserved: Iterable[str] = ()) -> str:
+    """The tensor as an index formula, such as ``J[i,j,k,l] = X[i,l]·[j=k]``.
+
+    No index gets a name in ``reserved``, such as that of a symbol.
+    """
+    printer = printer_for([tensor.body], tensor.axes, {left, *reserved})
     at = ",".join(printer.name(a) for a in tensor.axes)
     head = f"{left}[{at}]" if at else left
     return f"{head} = {printer.text(tensor.body)}"
 
 
-def index_latex(tensor: Tensor, left: str = "J") -> str:
+def index_latex(tensor: Tensor, left: str = "J", reserved: Iterable[str] = ()) -> str:
     """The tensor as an index formula in LaTeX."""
-    printer = printer_for([tensor.body], tensor.axes, {left})
+    printer = printer_for([tensor.body], tensor.axes, {left, *reserved})
     at = "".join(printer.name(a) for a in tensor.axes)
     head = f"{left}_{{{at}}}" if at else left
     return f"{head} = {printer.latex(tensor.body)}"
