@@ -16,13 +16,9 @@ from backprove.results import Result
 
 _NOT_SETTINGS = ("settings", "out", "resume", "yes", "figures", "export", "as_json", "output")
 
-_FACTORS = "Factors (several values, with commas)"
-_DESIGN = "Design"
-_DATA = "Data"
-
 
 def _factor(flag: str, text: str) -> Any:
-    return typer.Option(flag, help=text, rich_help_panel=_FACTORS, metavar="VALUES")
+    return typer.Option(flag, help=text, metavar="VALUES")
 
 
 def study(
@@ -38,6 +34,11 @@ def study(
         str | None,
         typer.Option(help="reviews, sklearn:NAME, imdb, hub:NAME, or a file or folder."),
     ] = None,
+    label: Annotated[str | None, typer.Option(help="The column of labels.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="A column of texts: train on their mean word vectors.")
+    ] = None,
+    vectors: Annotated[str | None, typer.Option(help="glove, or a GloVe or word2vec file.")] = None,
     hidden: Annotated[str | None, _factor("--hidden", "none, 512, 512x3 or 256-128.")] = None,
     activation: Annotated[str | None, _factor("--activation", "sigmoid, tanh, relu, ...")] = None,
     lr: Annotated[str | None, _factor("--lr", "Learning rates.")] = None,
@@ -45,6 +46,35 @@ def study(
     batch: Annotated[str | None, _factor("--batch", "Examples in a batch.")] = None,
     epochs: Annotated[str | None, _factor("--epochs", "Passes over the training data.")] = None,
     initialiser: Annotated[str | None, _factor("--initialiser", "First weights.")] = None,
+    schedule: Annotated[
+        str | None, _factor("--schedule", "constant, cosine, step or warmup_cosine.")
+    ] = None,
+    momentum: Annotated[str | None, _factor("--momentum", "First decay of the optimiser.")] = None,
+    beta2: Annotated[str | None, _factor("--beta2", "Decay of squared gradients.")] = None,
+    weight_decay: Annotated[str | None, _factor("--weight-decay", "Weight decay.")] = None,
+    gradient_clip: Annotated[
+        str | None, _factor("--gradient-clip", "Largest norm of the gradient.")
+    ] = None,
+    dropout: Annotated[str | None, _factor("--dropout", "Share of hidden units left out.")] = None,
+    residual: Annotated[
+        str | None, _factor("--residual", "yes or no: add a layer's input to its output.")
+    ] = None,
+    normalisation: Annotated[
+        str | None, _factor("--normalisation", "none, batch or layer.")
+    ] = None,
+    label_smoothing: Annotated[
+        str | None, _factor("--label-smoothing", "Share of a label spread over all classes.")
+    ] = None,
+    input_noise: Annotated[
+        str | None, _factor("--input-noise", "Deviation of noise on each feature.")
+    ] = None,
+    mixup: Annotated[str | None, _factor("--mixup", "Parameter of mixup; 0 mixes nothing.")] = None,
+    loss: Annotated[
+        str | None, _factor("--loss", "cross_entropy, or mse and mae of the ratings.")
+    ] = None,
+    patience: Annotated[
+        str | None, _factor("--patience", "Epochs without a better dev loss before stopping.")
+    ] = None,
     zipped: Annotated[
         str | None,
         typer.Option("--zip", help="Factors that change together, such as hidden,lr."),
@@ -110,7 +140,13 @@ def study(
         options = _resumed(out, options)
     with watched(quiet=as_json) as watch:
         result = Engine().study(
-            options, None, out, watch=watch, confirm=lambda size: yes or _confirmed(size, as_json)
+            options,
+            None,
+            out,
+            watch=watch,
+            trusted=True,
+            confirm=lambda size: yes or _confirmed(size, as_json),
+            on_data=lambda about: _tell_data(about, quiet=as_json),
         )
     _show(result, as_json=as_json, output=output)
     if output:
@@ -118,7 +154,7 @@ def study(
     if figures:
         _write_figures(figures, result)
     if export:
-        result.export(export)
+        _export(export, result)
 
 
 def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -167,6 +203,11 @@ def _resumed(out: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     return options or asked
 
 
+def _tell_data(about: Any, *, quiet: bool) -> None:
+    for sentence in () if quiet else (*about.notes, *about.warnings):
+        print(f"data: {sentence}", file=sys.stderr)
+
+
 def _confirmed(size: Any, as_json: bool) -> bool:
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
@@ -185,6 +226,11 @@ def _show(result: Result, *, as_json: bool, output: Path | None) -> None:
         return
     print_text(Result.renderers["text"](summary()))
     print(f"report: {output}")
+
+
+def _export(folder: Path, result: Any) -> None:
+    for path in result.export(folder):
+        print(f"table: {path}", file=sys.stderr)
 
 
 def _write_figures(folder: Path, result: Result) -> None:

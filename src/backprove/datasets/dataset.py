@@ -47,6 +47,8 @@ class Dataset:
         train, dev, test: row numbers of the examples of each part.
         ratings: (n,) float32, a number to predict instead of the class, if there is one.
         source: where the data comes from, one sentence.
+        class_names: what each class is called, if it has a name.
+        notes: what was done to read the data, such as numbering labels.
 
     Raises:
         DataError: wrong shapes, a value that is not finite, a single class, an empty or
@@ -66,6 +68,8 @@ class Dataset:
     test: Ints
     ratings: Floats | None = None
     source: str = ""
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_values()
@@ -122,6 +126,28 @@ class Dataset:
         with np.errstate(divide="ignore"):
             loss = -(wanted[present] * np.log(shares[present])).sum()
         return Baseline(float(loss), float(wanted[shares.argmax()]))
+
+    def rating_baseline(self, train: Ints, judged: Ints, *, absolute: bool = False) -> Baseline:
+        """Loss and R² of the best constant rating that train supports.
+
+        Args:
+            train: row numbers that give the constant: its mean, or its median.
+            judged: row numbers on which loss and R² are taken.
+            absolute: whether the loss is the absolute error instead of the squared one.
+
+        Returns:
+            The baseline, with R² as its accuracy.
+
+        Raises:
+            DataError: there are no ratings.
+        """
+        if self.ratings is None:
+            raise DataError(f"{self.name} has no ratings.")
+        known, wanted = (self.ratings[rows].astype(np.float64) for rows in (train, judged))
+        constant = np.median(known) if absolute else known.mean()
+        squared = float(((wanted - constant) ** 2).mean())
+        loss = float(np.abs(wanted - constant).mean()) if absolute else squared
+        return Baseline(loss, 1 - squared / float(wanted.var()))
 
     def _check_values(self) -> None:
         shape = np.shape(self.features)

@@ -7,15 +7,21 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from math import isfinite
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from backprove.errors import SetupError
 from backprove.networks import ACTIVATIONS, INITIALISERS, hidden_text, parse_hidden
-from backprove.training import OPTIMISERS
+from backprove.networks.mlp import Normalisation
+from backprove.training import OPTIMISERS, SCHEDULES
 
 Home = Literal["mlp", "program", "model", "run"]
 
 _FLOAT32 = (1.2e-38, 3.4e38)
+
+SCORES: Mapping[str, str] = MappingProxyType(
+    {"cross_entropy": "accuracy", "mse": "R²", "mae": "R²"}
+)
+"""What is read beside each loss: classes are predicted, or the ratings of the data set."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,11 @@ class Factor:
 class Configuration:
     """One cell of a grid: everything about a run except its seed.
 
-    The fields are the factors of :data:`FACTORS`.
+    The fields are the factors of :data:`FACTORS`; None takes the optimiser's own number.
 
-    >>> Configuration().text()
+    >>> Configuration(dropout=0.5).text()
     'hidden 512, activation sigmoid, lr 0.01, optimizer adam, batch 64, epochs 20, initialiser \
-fan_in_uniform'
+fan_in_uniform, dropout 0.5'
     """
 
     hidden: str = "512"
@@ -56,18 +62,44 @@ fan_in_uniform'
     batch: int = 64
     epochs: int = 20
     initialiser: str = "fan_in_uniform"
+    schedule: str = "constant"
+    momentum: float | None = None
+    beta2: float | None = None
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    dropout: float = 0.0
+    residual: bool = False
+    normalisation: str = "none"
+    label_smoothing: float = 0.0
+    input_noise: float = 0.0
+    mixup: float = 0.0
+    loss: str = "cross_entropy"
+    patience: int = 0
 
     def text(self, names: Sequence[str] | None = None) -> str:
         """The configuration in words.
 
         Args:
-            names: the factors to name; all by default.
+            names: the factors to name; by default the main ones and all that are not as usual.
 
         Returns:
             Names and values, separated by commas.
         """
-        names = [field.name for field in fields(self)] if names is None else names
-        return ", ".join(f"{name} {getattr(self, name)}" for name in names)
+        if names is None:
+            names = [
+                field.name
+                for at, field in enumerate(fields(self))
+                if at < _MAIN or getattr(self, field.name) != field.default
+            ]
+        return ", ".join(f"{name} {_shown(getattr(self, name))}" for name in names)
+
+
+_MAIN = 7  # factors that every configuration in full names
+
+
+def _shown(value: Any) -> str:
+    words = {None: "default", True: "yes", False: "no"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _choice(
@@ -85,11 +117,12 @@ def _choice(
     return Factor(read, default or next(iter(known)), allowed, home, field)
 
 
-def _whole(name: str, default: int, largest: int, home: Home) -> Factor:
-    allowed = f"a whole number from 1 to {largest}"
+def _whole(name: str, default: int, largest: int, home: Home, least: int = 1) -> Factor:
+    allowed = f"a whole number from {least} to {largest}"
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= largest):
+        digits = text.isascii() and text.isdigit() and len(text) < 12
+        if not (digits and least <= int(text) <= largest):
             raise SetupError(f"{name}={text!r}; expected {allowed}.")
         return int(text)
 
@@ -106,6 +139,43 @@ def _read_rate(text: str) -> float:
     return rate
 
 
+def _number(
+    name: str, below: float, default: str = "0", home: Home = "model", *, zero: bool = True
+) -> Factor:
+    """A number from 0 (or above 0), or the word that leaves it out."""
+    allowed = "a number " + ("from 0" if zero else "above 0")
+    allowed += f", below {below:g}" if below < _FLOAT32[1] else ""
+    left_out = () if default == "0" else (default, "none", "default")
+    allowed += f", or {default}" if left_out else ""
+
+    def read(text: str) -> float | None:
+        if text.lower() in left_out:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not (isfinite(value) and 0 <= value < below and (zero or value > 0)):
+            raise SetupError(f"{name}={text!r}; expected {allowed}.")
+        return value
+
+    return Factor(read, default, allowed, home)
+
+
+def _switch(name: str, home: Home) -> Factor:
+    words = {"yes": True, "true": True, "no": False, "false": False}
+
+    def read(text: str) -> bool:
+        if text.lower() not in words:
+            raise SetupError(f"{name}={text!r}; expected {_SWITCH}.")
+        return words[text.lower()]
+
+    return Factor(read, "no", _SWITCH, home)
+
+
+_SWITCH = "yes or no"
+_HUGE = _FLOAT32[1]
+
 FACTORS: Mapping[str, Factor] = MappingProxyType(
     {
         "hidden": Factor(
@@ -118,8 +188,23 @@ FACTORS: Mapping[str, Factor] = MappingProxyType(
         "lr": Factor(_read_rate, "0.01", "a number above 0", field="learning_rate"),
         "optimizer": _choice("optimizer", OPTIMISERS, "adam", "program", "optimiser"),
         "batch": _whole("batch", 64, 1_000_000, "program"),
-        "epochs": _whole("epochs", 20, 100_000, "run"),
+        "epochs": _whole("epochs", 20, 100_000, "program"),
         "initialiser": _choice("initialiser", INITIALISERS),
+        "schedule": _choice("schedule", SCHEDULES, "constant", "program"),
+        "momentum": _number("momentum", 1, "default"),
+        "beta2": _number("beta2", 1, "default"),
+        "weight_decay": _number("weight_decay", _HUGE),
+        "gradient_clip": _number("gradient_clip", _HUGE, "none", "program", zero=False),
+        "dropout": _number("dropout", 1),
+        "residual": _switch("residual", "mlp"),
+        "normalisation": _choice(
+            "normalisation", dict.fromkeys(get_args(Normalisation)), "none", "mlp"
+        ),
+        "label_smoothing": _number("label_smoothing", 1),
+        "input_noise": _number("input_noise", _HUGE),
+        "mixup": _number("mixup", _HUGE),
+        "loss": _choice("loss", dict.fromkeys(SCORES), "cross_entropy", "run"),
+        "patience": _whole("patience", 0, 100_000, "model", least=0),
     }
 )
 """Every factor by its name; each takes one value or several, separated by commas."""
@@ -162,6 +247,8 @@ def levels(name: str, written: Any, *, repeats: bool = False) -> tuple[Any, ...]
 
 
 def _as_text(name: str, item: Any) -> str:
+    if isinstance(item, bool) and FACTORS[name].allowed == _SWITCH:
+        return "yes" if item else "no"
     if isinstance(item, bool) or not isinstance(item, int | float):
         raise SetupError(f"{name}={item!r}; expected {FACTORS[name].allowed}.")
     return str(int(item)) if isinstance(item, float) and item.is_integer() else str(item)

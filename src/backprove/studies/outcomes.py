@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprove.datasets import Baseline, Dataset, Split
+from backprove.studies.factors import SCORES
 
 Outcome = Literal["learned", "still_improving", "overfitting", "unstable", "at_chance", "diverged"]
 
@@ -42,7 +43,26 @@ class Reading:
     evidence: str
 
 
-def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split) -> Reading:
+def baseline_of(data: Dataset, train: Any, judged: Any, loss: str) -> Baseline:
+    """Loss and score of the best constant prediction.
+
+    Args:
+        data: the data set.
+        train: row numbers that the constant is taken from.
+        judged: row numbers that it is judged on.
+        loss: ``cross_entropy``, ``mse`` or ``mae``.
+    """
+    if loss == "cross_entropy":
+        return data.baseline(train, judged)
+    return data.rating_baseline(train, judged, absolute=loss == "mae")
+
+
+def read(
+    values: Mapping[str, NDArray[np.float64]],
+    data: Dataset,
+    split: Split,
+    loss: str = "cross_entropy",
+) -> Reading:
     """The outcome of one run at its last epoch.
 
     ``diverged``: a loss that is not finite at any epoch, or a training loss above twice that of
@@ -59,6 +79,7 @@ def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split)
         values: ``train_loss``, ``train_score``, ``dev_loss``, ``dev_score``, (epochs + 1,) each.
         data: the data set.
         split: the examples that the run used.
+        loss: ``cross_entropy``, ``mse`` or ``mae``; of numbers, better means a lower loss.
 
     Returns:
         The outcome and its evidence.
@@ -69,7 +90,7 @@ def read(values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split)
         if len(broken):
             evidence = f"{part} loss is {losses[broken[0]]} at epoch {broken[0]}"
             return Reading("diverged", evidence)
-    train, dev = (_Course.of(part, values, data, split) for part in ("train", "dev"))
+    train, dev = (_Course.of(part, values, data, split, loss) for part in ("train", "dev"))
     if train.end.loss > BLOWN_UP * max(train.chance.loss, train.start.loss):
         return Reading("diverged", train.evidence())
     if not train.improved():
@@ -128,20 +149,27 @@ class _Course:
 
     part: str
     examples: int
+    score: str
     chance: Baseline
     start: Baseline
     end: Baseline
 
     @classmethod
     def of(
-        cls, part: str, values: Mapping[str, NDArray[np.float64]], data: Dataset, split: Split
+        cls,
+        part: str,
+        values: Mapping[str, NDArray[np.float64]],
+        data: Dataset,
+        split: Split,
+        loss: str,
     ) -> _Course:
         rows = getattr(split, part)
         start, end = (
             Baseline(float(values[f"{part}_loss"][at]), float(values[f"{part}_score"][at]))
             for at in (0, -1)
         )
-        return cls(part, len(rows), data.baseline(split.train, rows), start, end)
+        chance = baseline_of(data, split.train, rows, loss)
+        return cls(part, len(rows), SCORES[loss], chance, start, end)
 
     def improved(self) -> bool:
         # Random first weights can be better than a constant by luck: that is not learning.
@@ -149,12 +177,14 @@ class _Course:
 
     def evidence(self) -> str:
         return (
-            f"{self.part} loss {self.end.loss:.4f} and accuracy {self.end.accuracy:.1%} at the "
+            f"{self.part} loss {self.end.loss:.4f} and {self.score} {self.end.accuracy:.1%} at the "
             f"last epoch; before training {self.start.loss:.4f} and {self.start.accuracy:.1%}; "
             f"the constant prediction has {self.chance.loss:.4f} and {self.chance.accuracy:.1%}"
         )
 
     def _better_than(self, other: Baseline) -> bool:
+        if self.score != "accuracy":
+            return self.end.loss < other.loss - LOSS_SHARE * self.chance.loss
         error = sqrt(other.accuracy * (1 - other.accuracy) / self.examples)
         more_accurate = self.end.accuracy > other.accuracy + ERRORS * error
         return more_accurate or self.end.loss < other.loss - LOSS_SHARE * self.chance.loss

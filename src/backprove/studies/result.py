@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backprove.datasets import Review
 from backprove.results import Block, Details, Evidence, Heading, Result, Table, Text
 from backprove.studies import comparisons, conclusions, figures, tables
 from backprove.studies.factors import Configuration
@@ -165,6 +166,7 @@ class Study(Result):
         extensions: configurations with learning rates that were added beyond the grid.
         judged: each arm at its chosen learning rate, from fresh seeds.
         title: what the study is about, where it is one of several.
+        about: what is known of the data.
     """
 
     data: str
@@ -181,6 +183,7 @@ class Study(Result):
     extensions: tuple[ConfigurationResult, ...] = ()
     judged: tuple[Judged, ...] = ()
     title: str = ""
+    about: Review | None = None
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -216,13 +219,15 @@ class Study(Result):
         return [*self.configurations, *self.extensions, *judged]
 
     def blocks(self) -> list[Block]:
-        title = f"Study on {self.data}: {len(self.configurations)} configurations"
+        title = self.title or f"Study on {self.data}"
+        title = f"{title}: {len(self.configurations)} configurations"
         return [
             Heading(f"{title}, {len(self.seeds)} {'seed' if len(self.seeds) == 1 else 'seeds'}"),
             *(Text(sentence) for sentence in self.conclusions),
             _final_numbers(self.configurations),
             *_verdicts(self),
             *figures.charts(self),
+            *([Details("The data", self.about.blocks())] if self.about else []),
             Details(
                 "Evidence for the outcome of each run",
                 [
@@ -256,6 +261,7 @@ class Study(Result):
             ],
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "conclusions": self.conclusions,
+            "data_review": self.about.to_dict() if self.about else None,
             "seconds": self.seconds,
             "environment": dict(self.environment),
         }

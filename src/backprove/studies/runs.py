@@ -18,6 +18,7 @@ from backprove.studies.result import Run
 from backprove.studies.sizes import mlp_of
 from backprove.studies.store import Kept, Store
 from backprove.training import Group, Model, Program, devices, record
+from backprove.training.program import refuse_foreign
 
 _STACK_BYTES = 2**31
 _LEAST_WORK = 5_000
@@ -178,11 +179,17 @@ class Trainer:
             self._runs[configuration, seed] = Run(
                 seed=seed,
                 values=found.values,
-                reading=read(found.values, self.data, split),
+                reading=read(found.values, self.data, split, configuration.loss),
                 dev_rows=split.dev,
-                dev_scores=found.dev_scores,
-                test_scores=found.test_scores,
+                dev_scores=self._shares(configuration, split.dev, found.dev_scores),
+                test_scores=self._shares(configuration, split.test, found.test_scores),
             )
+
+    def _shares(self, configuration: Configuration, rows: Any, scores: Any) -> Any:
+        """What each example adds to the accuracy, or to R²: the mean is the score of the run."""
+        if configuration.loss == "cross_entropy" or self.data.ratings is None:
+            return scores
+        return 1 - scores / self.data.ratings[rows].astype(np.float64).var()
 
     def _tell(self, cells: Sequence[Cell], epoch: int, measures: dict[str, np.ndarray]) -> None:
         if self._progress is None:
@@ -232,12 +239,27 @@ def _stacks(cells: Sequence[Cell], data: Dataset) -> list[list[Cell]]:
 def _program(configurations: Sequence[Configuration], data: Dataset) -> Program:
     first = configurations[0]
     mlp = mlp_of(first, data)
+    one_logit = first.loss == "cross_entropy" and mlp.outputs == 1
     return Program(
         mlp=mlp,
         activations=tuple(dict.fromkeys(c.activation for c in configurations)),
-        loss="binary_cross_entropy" if mlp.outputs == 1 else "cross_entropy",
+        loss="binary_cross_entropy" if one_logit else first.loss,
         **_fields(first, "program"),
     )
+
+
+def refuse_untrainable(configurations: Sequence[Configuration], data: Dataset) -> None:
+    """Refuse what a program would refuse, before anything is trained.
+
+    Args:
+        configurations: those of the study.
+        data: the data set.
+
+    Raises:
+        SetupError: a number for something that the optimiser or the loss has not.
+    """
+    for configuration in configurations:
+        refuse_foreign(_program([configuration], data), (_model(configuration, 0),))
 
 
 def _model(configuration: Configuration, seed: int) -> Model:

@@ -35,13 +35,13 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-_Entry = create_model("_Entry", __base__=_Closed, **dict.fromkeys(FACTORS, (_Values, None)))
-_File = create_model(
-    "_File",
-    __base__=_Closed,
-    **{name: (_Values, None) for name in FIELDS if name != "configurations"},
-    configurations=(list[_Entry] | None, None),
-)  # type: ignore[call-overload]
+_factor_fields: dict[str, Any] = dict.fromkeys(FACTORS, (_Values, None))
+_Entry = create_model("_Entry", __base__=_Closed, **_factor_fields)
+_file_fields: dict[str, Any] = {
+    **dict.fromkeys(FIELDS, (_Values, None)),
+    "configurations": (list[_Entry] | None, None),
+}
+_File = create_model("_File", __base__=_Closed, **_file_fields)
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from backprove.datasets import Dataset
 from backprove.errors import SetupError
 from backprove.networks import MLP, parse_hidden
-from backprove.studies.factors import Configuration
+from backprove.networks.mlp import Normalisation
+from backprove.studies.factors import SCORES, Configuration
 from backprove.training import MEASURES, devices
 
 ASK_ABOVE = 10_000
@@ -103,11 +105,29 @@ def check_size(
                 hint="Name fewer values or seeds, or confirm: --yes on the command line, "
                 "confirm=lambda size: True in Python.",
             )
+    units = {SCORES[c.loss] for c in configurations[:_SAMPLE]}
+    if len(units) > 1:
+        raise SetupError(
+            f"The losses of one study are read in one unit; these give {' and '.join(units)}.",
+            hint="Compare mse with mae, or train two studies.",
+        )
     for configuration in configurations:
         if configuration.batch > len(data.train):
             raise SetupError(
                 f"batch={configuration.batch} is larger than the {len(data.train)} training "
                 f"examples of {data.name}."
+            )
+        if configuration.patience >= configuration.epochs:
+            raise SetupError(
+                f"patience={configuration.patience} with epochs={configuration.epochs}: training "
+                "cannot stop early before its last epoch.",
+                hint="Give a smaller patience, more epochs, or patience=0 to never stop early.",
+            )
+        if configuration.loss != "cross_entropy" and data.ratings is None:
+            raise SetupError(
+                f"loss={configuration.loss} predicts a number for each example, but {data.name} "
+                "has classes only.",
+                hint="Take loss=cross_entropy.",
             )
         parameters = mlp_of(configuration, data).parameters
         if parameters > MAX_PARAMETERS:
@@ -119,8 +139,14 @@ def check_size(
 
 def mlp_of(configuration: Configuration, data: Dataset) -> MLP:
     """The network of a configuration on a data set."""
-    outputs = 1 if data.classes == 2 else data.classes
-    return MLP(data.width, parse_hidden(configuration.hidden), outputs)
+    single = configuration.loss != "cross_entropy" or data.classes == 2
+    return MLP(
+        data.width,
+        parse_hidden(configuration.hidden),
+        1 if single else data.classes,
+        residual=configuration.residual,
+        normalisation=cast(Normalisation, configuration.normalisation),
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -13,14 +13,15 @@ import jax
 import numpy as np
 import optax
 
-from backprove.datasets import Dataset, load
+from backprove.datasets import Dataset, Review, open_data, review
 from backprove.errors import SetupError
 from backprove.studies import course
 from backprove.studies.factors import FACTORS, Configuration
 from backprove.studies.grids import grid, listed, varying
+from backprove.studies.outcomes import baseline_of
 from backprove.studies.plans import Frame, Wanted
 from backprove.studies.result import ConfigurationResult, Study
-from backprove.studies.runs import Progress, Trainer
+from backprove.studies.runs import Progress, Trainer, refuse_untrainable
 from backprove.studies.sensitivity import MOST_STEPS, Judged, arms, steps_beyond
 from backprove.studies.series import Series
 from backprove.studies.sizes import Confirm, check_size, mlp_of
@@ -29,8 +30,8 @@ from backprove.studies.store import Store, design_of
 from backprove.training import devices
 
 FIELDS = (
-    "data", *FACTORS, "zipped", "configurations", "preset", "seeds", "split", "region", "extend",
-    "judge", "until_decided", "most_seeds",
+    "data", "label", "text", "vectors", *FACTORS, "zipped", "configurations", "preset", "seeds",
+    "split", "region", "extend", "judge", "until_decided", "most_seeds",
 )  # fmt: skip
 """The names that a study accepts in a worksheet, in a file, on the command line and in Python."""
 
@@ -41,6 +42,9 @@ _MOST_SEEDS = 32
 def study(
     data: str | Dataset = "reviews",
     *,
+    label: str | None = None,
+    text: str | None = None,
+    vectors: str = "glove",
     seeds: int | str | Sequence[int] = 8,
     split: str = "seeded",
     zipped: Any = (),
@@ -54,16 +58,19 @@ def study(
     out: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     confirm: Confirm | None = None,
+    on_data: Callable[[Review], None] | None = None,
     **factors: Any,
 ) -> Study | Series:
     """Train every combination of the given values with several paired seeds.
 
     Each factor (``hidden``, ``activation``, ``lr``, ...; see :data:`FACTORS`) takes one value or
-    several: a text with commas or a list. Features are used as they are, losses are
-    cross-entropies, and no layer follows the last dense one.
+    several: a text with commas or a list. Features are used as they are.
 
     Args:
-        data: name of a built-in data set, or a data set.
+        data: a data set, or its name or place, see :func:`backprove.datasets.open_data`.
+        label: the column of labels, where the data has columns.
+        text: a column of texts to train on, as mean word vectors.
+        vectors: ``glove`` or a file of word vectors.
         seeds: how many seeds, counted from 0, or the seeds themselves.
         split: ``seeded`` draws train and dev anew for each seed, ``fixed`` keeps the split of the
             data set. Test is the same in both.
@@ -83,6 +90,7 @@ def study(
             point, training goes on from there and ends with the same numbers.
         progress: called after each epoch of each group of networks.
         confirm: asked with the size of the study above 10,000 runs; True goes on.
+        on_data: called with what is known of the data before anything is trained.
         factors: values of the factors.
 
     Returns:
@@ -114,11 +122,16 @@ def study(
         wanted = [Wanted(listed(configurations, factors), *extra)]
     else:
         wanted = [Wanted(grid(factors, zipped=zipped), *extra)]
-    dataset = _dataset(data)
+    dataset = _dataset(data, label=label, text=text, vectors=vectors)
     frame = Frame(dataset, chosen, split, within, frame_looks)
     for one in wanted:
         check_size(one.configurations, max((len(chosen), *frame_looks)), dataset, confirm)
+        refuse_untrainable(one.configurations, dataset)
+    about = review(dataset)
+    if on_data is not None:
+        on_data(about)
     asked = {
+        "label": label, "text": text, "vectors": vectors,
         "seeds": seeds, "split": split, "zipped": zipped, "configurations": configurations,
         "preset": preset, "region": region, "extend": extend, "judge": judge,
         "until_decided": until_decided, "most_seeds": most_seeds, **factors,
@@ -128,7 +141,7 @@ def study(
         design["asked"] = {"data": data, **{k: v for k, v in asked.items() if v not in (None, ())}}
     with _store(out, design) as store:
         trainer = Trainer(dataset, resplit=split == "seeded", progress=progress, store=store)
-        studies = _train(wanted, frame, trainer)
+        studies = [replace(one, about=about) for one in _train(wanted, frame, trainer)]
     return studies[0] if preset is None else course.series(preset, studies)
 
 
@@ -199,11 +212,11 @@ def _region(region: Any) -> float:
     return points
 
 
-def _dataset(data: str | Dataset) -> Dataset:
+def _dataset(data: str | Dataset, **reading: Any) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str):
-        return load(data)
+        return open_data(data, **reading)
     raise SetupError(
         f"data={type(data).__name__}; expected the name of a data set, such as reviews, or a "
         "backprove.datasets.Dataset."
@@ -317,7 +330,8 @@ def _study(one: Wanted, frame: Frame, seeds: tuple[int, ...], trainer: Trainer) 
     data, configurations = frame.data, list(one.configurations)
     names = varying(configurations) or ("hidden",)
     splits = [trainer.split(seed) for seed in seeds]
-    baselines = [data.baseline(part.train, part.dev) for part in splits]
+    loss = configurations[0].loss
+    baselines = [baseline_of(data, part.train, part.dev, loss) for part in splits]
     on = devices()
     return Study(
         data=data.name,

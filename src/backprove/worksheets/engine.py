@@ -9,6 +9,7 @@ from typing import Any
 
 from backprove.calculus import derive
 from backprove.checking import check
+from backprove.errors import SetupError
 from backprove.functions import describe, function_figure
 from backprove.graphs import graph
 from backprove.graphs.claims import check_run
@@ -25,19 +26,29 @@ def _study(
     out: Path | None = None,
     *,
     watch: Callable[[Any], None] | None = None,
-    confirm: Callable[[Any], bool] | None = None,
+    trusted: bool = False,
+    **asked: Any,
 ) -> Result:
     # JAX is loaded only where something is trained.
     from backprove.studies import refuse_unknown, study
 
-    # What writes a folder is no setting: a worksheet may come from anybody.
+    # What writes a folder is no setting, and files are not read for a worksheet: it may come from
+    # anybody. The command line reads what its user names.
     refuse_unknown(settings)
+    data = str(settings.get("data", "reviews"))
+    if not trusted and (
+        "vectors" in settings or not (data == "reviews" or data.startswith("sklearn:"))
+    ):
+        raise SetupError(
+            f"data={data}: a worksheet trains on built-in data and on sklearn:NAME only.",
+            hint="The command backprove study reads files, folders and the hub.",
+        )
 
     def told(step: Any) -> None:
         if progress is not None:
             progress(step.text, step.done, step.total)
 
-    return study(**settings, out=out, progress=watch or told, confirm=confirm)
+    return study(**settings, out=out, progress=watch or told, **asked)
 
 
 def _functions(names: Sequence[str]) -> list[Result]:
@@ -54,8 +65,9 @@ class Engine:
         graph: ``graph(f, shapes, values)``, a run of the graph at the values.
         check_run: ``check_run(run, claim, earlier=)``, a claim about the numbers of a run, and
             the claims about it that came before.
-        study: ``study(settings, progress, out, watch=, confirm=)``: the folder to keep it in, what
-            is told all of its progress, and what is asked before a large one.
+        study: ``study(settings, progress, out, watch=, trusted=, confirm=, on_data=)``: the folder
+            to keep it in, what is told all of its progress, whether files may be read, and what is
+            asked and told before training.
         functions: ``functions(names)``, a figure where there are several, and descriptions.
         figure: ``figure(names)``, functions drawn over their derivatives.
     """
