@@ -294,8 +294,7 @@ def _wrong(
     )
     if assumed is not None and (mistake is None or mistake.name != "transposed"):
         # One transpose that repairs the claim is a smaller mistake than an assumption.
-        fixed = mistake.fixed if mistake else printed(arrangement.tensor, indices)
-        mistake = replace(assumed, fixed=fixed)
+        mistake = replace(assumed, fixed=mistake.fixed if mistake else None)
     message = _message(mistake, found)
     return Verdict(
         "wrong",
@@ -305,10 +304,37 @@ def _wrong(
         mistake=mistake.name if mistake else None,
         where=mistake.where if mistake else _entry_text(found),
         counterexample=found.counterexample,
-        fixed=mistake.fixed if mistake else printed(arrangement.tensor, indices),
+        fixed=_repaired(question, read, arrangement, mistake, indices),
         also=list(mistake.also) if mistake else [],
         evidence="The counterexample is one evaluation; anyone can repeat it.",
     )
+
+
+def _repaired(
+    question: Question,
+    read: Claim,
+    arrangement: Arrangement,
+    mistake: Mistake | None,
+    indices: Sequence[str],
+) -> str | None:
+    """The claim with the smallest change that makes it right, read again to be sure of it."""
+    right = printed(arrangement.tensor, indices)
+    for text in (mistake.fixed if mistake else None, right):
+        if text is None:
+            continue
+        if read.left.strip() and not _LEFT_SIDE.match(text):
+            text = f"{read.left.strip()} = {text}"
+        try:
+            known = classify_claim(text, question.symbols)
+            tensor = _read(question, text, known, arrangement.tensor.shape)
+        except InputError:
+            continue
+        if _equal_in(question.derivation.program, arrangement, tensor):
+            return text
+    return right
+
+
+_LEFT_SIDE = re.compile(r"^\s*\w+\s*(?:\[[^\]]*\])?\s*=(?!=)")
 
 
 def _message(mistake: Mistake | None, found: Comparison) -> str:
@@ -340,7 +366,12 @@ def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
             f"Wrong: the claim has shape {shape_text(tensor.shape)}, "
             f"the derivative {question.derivation.shape_statement}."
         )
-    return Verdict("wrong", claim, message, "proved", mistake="wrong_shape", where="shape")
+    fixed = printed(truth, ())
+    if not _LEFT_SIDE.match(fixed) and read.kind != "index":
+        fixed = f"{read.left.strip() or 'J'} = {fixed}"
+    return Verdict(
+        "wrong", claim, message, "proved", mistake="wrong_shape", where="shape", fixed=fixed
+    )
 
 
 def _judge_shape(question: Question, claim: str, read: Claim) -> Verdict:

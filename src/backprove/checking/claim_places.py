@@ -68,7 +68,9 @@ class ClaimPlaces:
             return False
         while (parent := places[at].parent) >= 0:
             above, slot = places[parent].node, places[at].slot
-            if above.kind in ("keyword", "slice", "bracket", "compare"):
+            if above.kind in ("keyword", "slice", "bracket"):
+                return False
+            if above.kind == "compare" and self.written.indices:
                 return False
             if above.kind == "subscript" and slot > 0:
                 return False

@@ -76,17 +76,20 @@ class FactorEdits(ClaimPlaces):
             inside = self._inside_function(at)
             for filler in self.pool:
                 factor = np.asarray(filler.value, dtype=float)
-                where = filler.text
                 with np.errstate(all="ignore"):
                     product = _same(value, factor, np.multiply, bool(written.indices))
-                    if product is not None:
-                        name = self._missing(filler, inside)
-                        yield self._edit(at, product, f"(({text})*{filler.text})", name, where)
-                        quotient = value / factor
-                        name = self._missing_divisor(filler, inside)
-                        yield self._edit(at, quotient, f"(({text})/{filler.text})", name, where)
+                if product is not None:
+                    by, name = f"(({text})*{filler.text})", self._missing(filler, inside)
+                    yield self._edit(at, product, by, name, filler.text)
                 if not written.indices and value.ndim and factor.ndim:
                     yield from self._matrix_factors(at, value, text, filler, factor)
+            for filler in self.pool:
+                factor = np.asarray(filler.value, dtype=float)
+                with np.errstate(all="ignore"):
+                    quotient = _same(value, factor, np.true_divide, bool(written.indices))
+                if quotient is not None:
+                    by, name = f"(({text})/{filler.text})", self._missing_divisor(filler, inside)
+                    yield self._edit(at, quotient, by, name, filler.text)
 
     def _matrix_factors(
         self, at: int, value: np.ndarray, text: str, filler: Filler, factor: np.ndarray
@@ -223,7 +226,8 @@ class FactorEdits(ClaimPlaces):
                         by = f"(-({text}))"
                     elif keep == 1 and node.value == "/":
                         by = f"(1/({text}))"
-                    yield from self._changed(at, by, name, lost)
+                    for edit in self._changed(at, by, name, lost):
+                        yield replace(edit, by_number=gone.kind == "number")
             elif node.kind == "call" and node.value in functions.ELEMENTWISE:
                 inner = written.text[node.children[0].span.start : node.children[0].span.end]
                 yield from self._changed(at, f"({inner})", "wrong_function")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
+from math import isqrt
 
 import numpy as np
 
@@ -66,17 +67,18 @@ def find_mistake(
         extra: further arrays, such as an upstream gradient.
     """
     try:
-        points = list(numeric.points(program, count=2, seed=5, extra=extra))
+        points = _points_of_failure(program, truth, claim, extra)
         points += _point_at_other_sizes(program, points[0].sizes, extra)
     except BackproveError:
         return None
-    trial = Trial(truth, points, time.monotonic() + MAX_SECONDS)
+    trial = Trial(truth, points, time.thread_time() + MAX_SECONDS)
     given = [trial.values(claim.body, claim.axes, k) for k in range(len(points))]
     if not any(np.any(trial.expected(k)) for k in range(len(points))):
         return Mistake("extra_term", "all of it: the derivative is zero", _right(trial, indices))
     lost, links = _lost(program, truth, points, given)
     found = _whole_claim(trial, claim, indices, text)
-    if found is not None and lost is not None and lost.mistake != "missing_chain":
+    smaller = found is not None and found.name in ("sign", "extra_factor")
+    if found is not None and lost is not None and (smaller or lost.mistake != "missing_chain"):
         also = tuple(n for n in (lost.mistake, *lost.also) if n != found.name)
         return replace(found, fixed=found.fixed or _right(trial, indices), also=also)
     if found is None and read is not None and text:
@@ -94,6 +96,22 @@ def find_mistake(
     if found is not None and found.fixed is None:
         return replace(found, fixed=_right(trial, indices))
     return found
+
+
+def _points_of_failure(
+    program: Program, truth: Tensor, claim: Tensor, extra: Sequence[Array]
+) -> list[numeric.Point]:
+    """Two points at which the claim is wrong, if there are: elsewhere any edit could pass."""
+    found: list[numeric.Point] = []
+    others: list[numeric.Point] = []
+    for point in numeric.points(program, count=8, seed=5, extra=extra):
+        evaluator = Evaluator(point.values, point.sizes)
+        wrong = not close(evaluator.tensor(claim), evaluator.tensor(truth))
+        (found if wrong else others).append(point)
+        if len(found) == 2:
+            break
+    # A point at which the claim is right still tells an edit that spoils it.
+    return [*found, *others[:2]] if found else others[:2]
 
 
 SMALLER = ("sign", "transposed", "wrong_order", "wrong_axis", "wrong_delta", "missing_delta")
@@ -115,7 +133,7 @@ def _preferred(lost: Lost, found: Mistake, right: str | None) -> Mistake:
         SUMMING.search(found.where) or lost.mistake == "missing_factor"
     ):
         return replace(found, fixed=fixed)
-    doubled = lost.mistake in ("missing_path", "missing_term") and found.by_number
+    doubled = lost.mistake != "missing_chain" and found.by_number
     if doubled:
         return replace(found, fixed=fixed, also=(lost.mistake, *lost.also))
     return Mistake(lost.mistake, lost.where, fixed, also)
@@ -200,7 +218,7 @@ def _first_that_fits(
     read: Callable[[str], Tensor | None],
 ) -> Mistake | None:
     for k, edit in enumerate(edits):
-        if k % 16 == 0 and time.monotonic() > trial.deadline:
+        if k % 16 == 0 and time.thread_time() > trial.deadline:
             return None
         if edit.value is None or not close(edit.value, expected):
             continue
@@ -352,7 +370,9 @@ def _same_number(trial: Trial, claim: Tensor) -> float | None:
 
 def _name_of_ratio(ratio: Fraction, text: str) -> str:
     """A number that stands in the claim was too much; one that does not is missing."""
-    times = {str(ratio.denominator)} if ratio.numerator in (1, -1) else set()
+    root = isqrt(ratio.denominator)
+    squared = {str(root)} if root * root == ratio.denominator else set()
+    times = {str(ratio.denominator), *squared} if ratio.numerator in (1, -1) else set()
     over = {str(ratio.numerator)} if ratio.denominator == 1 else set()
     written = any(re.search(rf"(?<![\w.*/]){t}\s*[*·]?\s*[^\d.\s]", text) for t in times)
     written = written or any(re.search(rf"/\s*\(?{abs(int(t))}\b", text) for t in over)

@@ -44,9 +44,11 @@ class PlaceEdits(FactorEdits):
         yield from self._signs()
         yield from self._letters()
         yield from self._transposes()
-        yield from self._options()
         yield from self._orders()
         yield from self._turned_products()
+        yield from self._replaced(symbols=True, by_symbols=True)
+        yield from self._operators()
+        yield from self._options()
         yield from self._dropped()
         yield from self._functions()
         yield from self._numbers()
@@ -56,7 +58,6 @@ class PlaceEdits(FactorEdits):
         yield from self._inner_products()
         yield from self._products_added()
         yield from self._replaced(symbols=True)
-        yield from self._operators()
 
     def large(self) -> Iterator[PlaceEdit]:
         """Edits that put another expression in the place of one."""
@@ -171,13 +172,24 @@ class PlaceEdits(FactorEdits):
                     place.node.children[0].span.start : place.node.children[0].span.end
                 ]
                 yield self._edit(at, np.asarray(place.value).T, inner, "transposed", text)
-            elif np.ndim(place.value) == 2 and not written.indices:
+            elif np.ndim(place.value) == 2 and not written.indices and not self._product(at):
                 by = f"{text}.T" if place.node.kind in ("name", "call") else f"({text}).T"
                 yield self._edit(at, np.asarray(place.value).T, by, "transposed", text)
+
+    def _product(self, at: int) -> bool:
+        """True for a product whose transpose is, more simply, its factors in another order."""
+        node = self._node(at)
+        if node.kind == "call":
+            return node.value == "outer"
+        return node.kind == "binary" and node.value == "@"
 
     def _turned_products(self) -> Iterator[PlaceEdit]:
         for at in self.formulas:
             node = self._node(at)
+            if self._product(at) and np.ndim(self.written.places[at].value) == 2:
+                by = f"({self.written.source(at)}).T"
+                value = np.asarray(self.written.places[at].value).T
+                yield self._edit(at, value, by, "transposed")
             if node.kind == "binary" and node.value == "@":
                 yield from self._products(at, node)
 
@@ -273,6 +285,8 @@ class PlaceEdits(FactorEdits):
                 inner = inner[inner.index("(") :]
                 for other in _alternatives(str(node.value)):
                     name = "transposed" if other in ("tril", "triu") else "wrong_function"
+                    if (node.value, other) == ("exp", "softmax"):
+                        name = "missing_normalizer"
                     yield from self._changed(at, f"{other}{inner}", name, str(node.value))
                 record = functions.ELEMENTWISE.get(str(node.value))
                 # Where the slope is the function times something, a factor is missing instead.
@@ -288,7 +302,7 @@ class PlaceEdits(FactorEdits):
                 text = written.source(at)
                 yield from self._changed(at, f"inv({text})", "wrong_function", text)
 
-    def _replaced(self, *, symbols: bool) -> Iterator[PlaceEdit]:
+    def _replaced(self, *, symbols: bool, by_symbols: bool = False) -> Iterator[PlaceEdit]:
         written = self.written
         for at in self.formulas:
             node, value = self._node(at), written.places[at].value
@@ -303,6 +317,8 @@ class PlaceEdits(FactorEdits):
             if (symbol or delta) != symbols:
                 continue
             for filler in self.pool:
+                if by_symbols and (delta or filler.origin != "symbol"):
+                    continue
                 if np.shape(filler.value) == np.shape(value) or written.indices:
                     mistake = self._misplaced(filler, delta, symbol, written.source(at))
                     yield self._edit(at, filler.value, filler.text, mistake)

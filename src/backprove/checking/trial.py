@@ -17,11 +17,12 @@ from backprove.notation.expressions import (
     Expr,
     Tensor,
 )
-from backprove.notation.index_text import IndexPrinter, names_in
+from backprove.notation.index_text import IndexPrinter, index_text, names_in
 from backprove.notation.matrix_form import matrix_form
 
 MAX_CANDIDATES = 1500
 MAX_SECONDS = 1.5
+"""Of this thread's own time, so that a busy machine names mistakes as an idle one does."""
 TOLERANCE = 1e-8
 
 
@@ -63,7 +64,7 @@ class Trial:
     @property
     def exhausted(self) -> bool:
         """True if the budget of candidates or time is used up."""
-        return self.tried >= MAX_CANDIDATES or time.monotonic() > self.deadline
+        return self.tried >= MAX_CANDIDATES or time.thread_time() > self.deadline
 
     def values(self, expr: Expr, axes: Sequence[Axis], point: int = 0) -> np.ndarray:
         """The array of an expression at one of the points."""
@@ -96,7 +97,7 @@ def close(given: np.ndarray, expected: np.ndarray) -> bool:
     return bool(np.abs(given - expected).max(initial=0.0) <= TOLERANCE * scale)
 
 
-def printed(candidate: Tensor, indices: Sequence[str]) -> str | None:
+def printed(candidate: Tensor, indices: Sequence[str]) -> str:
     """The candidate as text, with the claim's own index names."""
     if indices and len(indices) == len(candidate.axes):
         avoid = names_in(candidate.body)
@@ -107,10 +108,7 @@ def printed(candidate: Tensor, indices: Sequence[str]) -> str | None:
     term, _ = matrix_form(candidate)
     if term is not None:
         return term.text
-    printer = IndexPrinter(names_in(candidate.body))
-    for axis in candidate.axes:
-        printer.name(axis)
-    return printer.text(candidate.body)
+    return index_text(candidate)
 
 
 def over(claim: Tensor, body: Expr) -> Tensor:
