@@ -208,7 +208,8 @@ def _check(
     except Fault as fault:
         return of_fault(claim, fault)
     except DomainError as error:
-        return Verdict("undecided", claim, f"undecided: {error}")
+        begin = subject.origin(subject.inputs, None)
+        return Verdict("undecided", claim, f"undecided: {error}" + (f" {begin}" if begin else ""))
 
 
 def _first_output(subject: Subject) -> np.ndarray:

@@ -31,6 +31,11 @@ from backprove.checking.subjects import Fault, is_real
 from backprove.checking.verdict import Counterexample, Verdict
 from backprove.checking.wrong_terms import Explanation
 
+_GENERAL = (
+    "A factor that is infinite there meets one that is zero, or an intermediate value overflows."
+)
+"""What is said where the node is not known."""
+
 
 @dataclass
 class Finding:
@@ -68,7 +73,7 @@ def judge(setup: Setup, points: list[Point]) -> Verdict:
     unclear = [f for f in findings if f.open]
     if unclear:
         return _undecided(setup, points, unclear)
-    if trouble := _native_trouble(setup, points):
+    if trouble := _nan_at_kinks(setup, points) or _native_trouble(setup, points):
         return Verdict("undecided", _claim(setup), trouble)
     return _right(setup, points, findings)
 
@@ -211,8 +216,7 @@ def _sentence(setup: Setup, finding: Finding, explanation: Explanation | None) -
             f"{called} is {c.full[tuple(first)]} at entry {first} ({int(bad.sum())} of {bad.size} "
             f"entries are not finite), but the function is smooth there: its slope is "
             f"{c.expected[worst]:.6g}. "
-            + "A factor that is infinite there meets one that is zero, or an intermediate value "
-            "overflows."
+            + (setup.subject.origin(point.inputs, point.seeds[row][0]) or _GENERAL)
         )
     if explanation is not None:
         return f"{called} is wrong: {explanation.text}."
@@ -265,6 +269,24 @@ def _undecided(setup: Setup, points: list[Point], findings: list[Finding]) -> Ve
     return Verdict("undecided", _claim(setup), reason, evidence=_evidence(setup, points, findings))
 
 
+def _nan_at_kinks(setup: Setup, points: list[Point]) -> str:
+    """Where there is no derivative any slope will do, but NaN is none and spoils all that follows.
+
+    Only the given inputs count: those of our own choice meet kinks by accident.
+    """
+    for row, comparisons in enumerate(points[0].comparisons):
+        for c in comparisons:
+            bad = np.isnan(c.full)
+            if bad.any():
+                at = [int(i) for i in np.argwhere(bad)[0]]
+                origin = setup.subject.origin(points[0].inputs, points[0].seeds[row][0])
+                return (
+                    f"undecided: {_called(setup, c.which)} is nan at entry {at}, where "
+                    f"{setup.subject.title} has no derivative; elsewhere it is right. {origin}"
+                ).strip()
+    return ""
+
+
 def _native_trouble(setup: Setup, points: list[Point]) -> str:
     """What goes wrong in the dtype of the inputs though it is right in double precision."""
     subject = setup.subject
@@ -287,8 +309,9 @@ def _native_trouble(setup: Setup, points: list[Point]) -> str:
             first = [int(i) for i in np.argwhere(bad)[0]]
             return (
                 f"undecided: at this precision {called} is {wide[tuple(first)]} at entry {first}, "
-                f"because {dtype} overflows; in float64 it is right there and elsewhere."
-            )
+                f"because {dtype} overflows; in float64 it is right there and elsewhere. "
+                + subject.origin(subject.inputs, point.seeds[0][0])
+            ).strip()
         gap = float(np.max(np.abs(wide - c.full), initial=0.0))
         if gap > 1e-2 * max(c.scale, 1e-300):
             return (

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backprove.checking.jax_functions_nonfinite import nodes_of
+from backprove.checking.nonfinite import backward_origin, forward_origin
 from backprove.checking.subjects import (
     Subject,
     as_array,
@@ -92,8 +94,20 @@ def jax_subject(
 
             return real_array(call(run, [], "its JVP"), "the tangent of the output", "its JVP")
 
+    def origin(values: Sequence[np.ndarray], g: np.ndarray | None) -> str:
+        try:
+            with _precision(values):
+                nodes = nodes_of(fn, [jnp.asarray(v) for v in values])
+                if not nodes or g is None:
+                    return forward_origin(nodes)
+                return backward_origin(nodes, np.asarray(g).reshape(nodes[-1].value.shape))
+        except Exception:  # an explanation only: the verdict stands without it
+            return ""
+
     title = getattr(fn, "__name__", type(fn).__name__)
-    return Subject(title, called, arrays, judged, forward, pullback, pushforward)
+    subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
+    subject.origin = origin
+    return subject
 
 
 def _rectangular(value: Any) -> bool:

@@ -343,8 +343,9 @@ def _inputs(seen: Example, seed: int) -> Iterator[tuple[list[np.ndarray], list[n
     lengths = sorted({s for a in seen.arguments for s in a.shape} - {1})
     choices = itertools.product(range(1, MAX_SIZE + 1), repeat=min(len(lengths), 6))
     for sizes in sorted(choices, key=lambda c: (sum(c), c)):
-        to = dict(zip(lengths, sizes, strict=False))
-        if any(to.get(s, s) > s for s in lengths):
+        to: dict[int, int] = {1: 1} | {s: s for s in lengths}
+        to |= dict(zip(lengths, sizes, strict=False))
+        if any(to[s] > s for s in lengths):
             continue
         yield (
             [_filled(a, to, rng) for a in seen.arguments],
@@ -354,9 +355,9 @@ def _inputs(seen: Example, seed: int) -> Iterator[tuple[list[np.ndarray], list[n
 
 def _filled(like: np.ndarray, to: dict[int, int], rng: np.random.Generator) -> np.ndarray:
     """An array of small numbers, of the kind of the example."""
-    shape = tuple(to[s] if s in to else s for s in like.shape)
+    shape = tuple(to[s] for s in like.shape)
     if not is_real(like):
-        smallest = min(to.values(), default=1)
+        smallest = min((n for s, n in to.items() if s > 1), default=1)
         kept = like[tuple(slice(s) for s in shape)]
         return kept % smallest if like.dtype.kind in "iu" else kept
     if np.all(like > 0):

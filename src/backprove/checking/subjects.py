@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backprove.checking.nonfinite import line_of_trouble
 from backprove.errors import InputError
 
 
@@ -42,6 +43,9 @@ class Subject:
             for one that was not given.
         pushforward: maps one tangent per judged input and the inputs to the output's tangent.
         casts: whether the dtype of the inputs may be changed.
+        missing_is_zero: whether None as a gradient stands for zero.
+        origin: says where NaN or infinity begins, in the function itself, or for an upstream
+            gradient in its derivative; empty where that is not known.
     """
 
     title: str
@@ -53,6 +57,7 @@ class Subject:
     pushforward: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], np.ndarray]
     casts: bool = True
     missing_is_zero: bool = False
+    origin: Callable[[Sequence[np.ndarray], np.ndarray | None], str] = lambda values, g: ""
 
 
 def is_real(value: np.ndarray) -> bool:
@@ -150,8 +155,16 @@ def numpy_subject(
         unchanged(copies, values, called, rule_name)
         return real_array(returned, "the tangent of the output", rule_name)
 
+    def origin(values: Sequence[np.ndarray], g: np.ndarray | None) -> str:
+        if g is None or mode == "jvp":
+            return line_of_trouble(lambda: fn(*guarded(values)))
+        first = [] if mode == "grad" else [np.array(g)]
+        return line_of_trouble(lambda: rule(*first, *guarded(values)))
+
     title = getattr(fn, "__name__", type(fn).__name__)
-    return Subject(title, called, arrays, judged, forward, pullback, pushforward)
+    subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
+    subject.origin = origin
+    return subject
 
 
 def as_array(value: Any) -> np.ndarray:

@@ -5,13 +5,17 @@ This file is imported only when one is checked, so that PyTorch is not loaded be
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
+from backprove.checking.nonfinite import advice_on
 from backprove.checking.subjects import (
     Fault,
     Subject,
@@ -114,12 +118,44 @@ def torch_subject(
     def pushforward(tangents: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> np.ndarray:
         raise InputError("PyTorch functions are checked in reverse mode; use check_vjp.")
 
+    def origin(values: Sequence[np.ndarray], g: np.ndarray | None) -> str:
+        if g is None or rule is not None:
+            return ""
+        tensors = [_tensor(v) for v in values]
+        for k in judged:
+            tensors[k].requires_grad_(True)
+        return _first_nan(lambda: evaluate(tensors), [tensors[k] for k in judged], g)
+
     owner = getattr(fn, "__self__", None)
     title = owner.__name__ if isinstance(owner, type) else getattr(fn, "__name__", "")
     title = title or type(fn).__name__
     subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
     subject.missing_is_zero = rule is None  # autograd takes None for zero
+    subject.origin = origin
     return subject
+
+
+def _first_nan(run: Callable[[], Any], wanted: Sequence[Any], g: np.ndarray) -> str:
+    """Which operation of the forward pass has a backward that gives NaN; autograd tells."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            with torch.autograd.detect_anomaly():
+                output = run()
+                seed = torch.from_numpy(np.array(g)).to(output.dtype).reshape(output.shape)
+                torch.autograd.grad(output, wanted, seed, allow_unused=True)
+        except Exception as error:  # an explanation only: the verdict stands without it
+            found = re.search(r"'(\w+?)Backward\d*' returned nan", str(error))
+            if not found:
+                return ""
+            operation = re.sub(r"^linalg_?(vector_?)?", "", found.group(1).lower())
+            text = " ".join(str(w.message) for w in heard)
+            lines = re.findall(r'File "([^"]+)", line (\d+)', text)
+            own = [f for f in lines if not re.search(r"[\\/](torch|backprove)[\\/]", f[0])]
+            place = f" ({Path(own[-1][0]).name}, line {own[-1][1]})" if own else ""
+            said = f"The nan begins in the backward of `{operation}`{place}."
+            return f"{said} {advice_on(operation)}".strip()
+    return ""
 
 
 @contextmanager
