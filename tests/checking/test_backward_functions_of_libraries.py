@@ -230,3 +230,45 @@ def test_an_input_that_autograd_leaves_out_counts_as_zero() -> None:
     x = torch.from_numpy(X)
     verdict = check_vjp(lambda x, w: x * w.detach(), None, x, x + 1)
     assert verdict.mistake == "missing_path" and "gradient of w" in verdict.message
+
+
+def test_a_function_of_numpy_without_a_backward_function_is_refused() -> None:
+    for fn in (np.tanh, lambda v: np.tanh(v) * 2):
+        with pytest.raises(InputError, match="No backward function was given") as caught:
+            check_vjp(fn, X)
+        assert "check_vjp(forward, backward, x)" in caught.value.hint
+
+
+def test_what_is_no_function_of_the_inputs_is_refused_with_what_to_give() -> None:
+    for fn, inputs, said in (
+        ("tanh(x)", (X,), "bp.check"),
+        (np.tanh, (lambda g, x: g,), "check_vjp(forward, backward, x, w)"),
+    ):
+        with pytest.raises(InputError) as caught:
+            check_vjp(fn, *inputs)  # type: ignore[arg-type]
+        assert said in caught.value.hint
+
+
+@pytest.mark.torch
+def test_functions_of_torch_are_known_as_such_whatever_the_inputs_are() -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra `torch`")
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 3 * g * ctx.saved_tensors[0]
+
+    for x in (X, torch.from_numpy(X)):
+        assert check_vjp(Square.apply, x).kind == "wrong"
+    assert check_vjp(torch.tanh, X).kind == "right"
+    with pytest.raises(InputError) as caught:
+        check_vjp(Square, X)
+    assert "Square.apply" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        check_vjp(torch.nn.Linear, X)
+    assert "Give an instance: Linear(...)" in caught.value.hint

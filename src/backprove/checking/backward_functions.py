@@ -150,8 +150,37 @@ def _split(rule: Any, inputs: Sequence[Any]) -> tuple[Callable[..., Any] | None,
 
 
 def _is_torch(fn: Any, values: Sequence[Any]) -> bool:
-    kinds = [type(v) for v in values] + list(type(fn).__mro__)
-    return any(k.__module__.split(".")[0] == "torch" for k in kinds)
+    """Whether an input is a tensor, or fn belongs to PyTorch: a module, ``Function.apply``, ..."""
+    kinds: list[Any] = [type(v) for v in values] + list(type(fn).__mro__)
+    owner = getattr(fn, "__self__", None)
+    kinds += [fn, *(owner.__mro__ if isinstance(owner, type) else type(owner).__mro__)]
+    return any(str(getattr(k, "__module__", "")).split(".")[0] == "torch" for k in kinds)
+
+
+def _called_as_it_is(fn: Any, values: Sequence[Any]) -> None:
+    """Refuse what a user may well give and what cannot be called with the inputs.
+
+    Raises:
+        InputError: with what to give instead.
+    """
+    if isinstance(fn, str):
+        raise InputError(
+            "A function was expected, and a text was given.",
+            hint="Use bp.check for claims about expressions.",
+        )
+    if not callable(fn):
+        raise InputError(f"A function was expected, and {type(fn).__name__} was given.")
+    if not values:
+        raise InputError(
+            "No inputs were given.", hint="Add them, as in check_vjp(forward, backward, x, w)."
+        )
+    if isinstance(fn, type) and any(k.__module__.split(".")[0] == "torch" for k in fn.__mro__):
+        name = fn.__name__
+        function = hasattr(fn, "apply") and hasattr(fn, "backward")
+        raise InputError(
+            f"{name} is a class, and something that can be called with the inputs was expected.",
+            hint=f"Give {name}.apply." if function else f"Give an instance: {name}(...).",
+        )
 
 
 def _subject(
@@ -162,8 +191,7 @@ def _subject(
     wrt: Sequence[str] | None,
     mode: str,
 ) -> Subject:
-    if not callable(fn):
-        raise InputError(f"A function was expected, and {type(fn).__name__} was given.")
+    _called_as_it_is(fn, values)
     if _is_torch(fn, values):
         torch_functions = import_module("backprove.checking.torch_functions")
         return torch_functions.torch_subject(fn, rule, values, names=names, wrt=wrt, mode=mode)

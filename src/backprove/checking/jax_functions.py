@@ -50,6 +50,8 @@ def jax_subject(
     arrays = [np.array(value) for value in inputs]
     called = input_names(fn, len(arrays), names)
     judged = judged_inputs(called, arrays, wrt)
+    with _precision(arrays):
+        _traceable(fn, arrays)
     compiled = jax.jit(fn)
 
     def forward(values: Sequence[np.ndarray]) -> np.ndarray:
@@ -108,6 +110,25 @@ def jax_subject(
     subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
     subject.origin = origin
     return subject
+
+
+def _traceable(fn: Callable[..., Any], arrays: Sequence[np.ndarray]) -> None:
+    """Refuse what JAX cannot differentiate: without a backward function nothing can be judged.
+
+    Raises:
+        InputError: the function turns its inputs into NumPy arrays, or tensors of another library.
+    """
+    try:
+        jax.make_jaxpr(fn)(*(jnp.asarray(v) for v in arrays))
+    except jax.errors.TracerArrayConversionError as error:
+        raise InputError(
+            "No backward function was given, and this function is not one of JAX: it turns its "
+            "inputs into NumPy arrays.",
+            hint="Give the backward function after it: check_vjp(forward, backward, x). Functions "
+            "of PyTorch need tensors as inputs.",
+        ) from error
+    except Exception:  # what else goes wrong is told where the function is called
+        return
 
 
 def _rectangular(value: Any) -> bool:
