@@ -21,7 +21,7 @@ HOMES = {
         "calculus/primitives",
         "checking/jax_functions",
     ),
-    "torch": ("checking/torch_functions",),
+    "torch": ("checking/torch_functions", "graphs/torch_modules"),
     "optax": ("training/", "studies/"),
     "typer": ("app/",),
     "rich": ("app/",),
@@ -41,6 +41,7 @@ SLOW = (
     "backprove.calculus.tracing",
     "backprove.checking.jax_functions",
     "backprove.checking.torch_functions",
+    "backprove.graphs.torch_modules",
 )
 """What may be imported inside of a function anywhere, because few calls need it."""
 

@@ -98,10 +98,19 @@ def _point(program: Program) -> numeric.Point | None:
     return point
 
 
+def rule_name(operation: str) -> str:
+    """The rule that differentiates an operation.
+
+    >>> rule_name("multiply"), rule_name("tanh")
+    ('product rule', 'derivative of tanh')
+    """
+    return _RULES.get(operation, f"derivative of {operation}")
+
+
 def _local_step(part: Contribution, error: float | None) -> Step:
     tensor = Tensor((*part.consumer_axes, *part.axes), part.local)
     name = f"∂{part.consumer.name}/∂{part.value.name}"
-    rule = _RULES.get(part.consumer.operation, f"derivative of {part.consumer.operation}")
+    rule = rule_name(part.consumer.operation)
     left = _partial_latex(part.consumer.name, part.value.name)
     text = index_text(tensor, "L").partition(" = ")[2]
     shown = index_latex(tensor, "L").partition(" = ")[2]

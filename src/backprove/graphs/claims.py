@@ -118,6 +118,23 @@ def _stated(claim: Claim, quantity: Quantity) -> list[Stated]:
     return found
 
 
+def stated_number(text: str) -> tuple[float, float]:
+    """The number that a text such as ``40.17`` or ``2*e**3`` states, and how far rounding goes.
+
+    Raises:
+        NotationError: the text is no number.
+
+    >>> value, tolerance = stated_number("40.17")
+    >>> value, round(tolerance, 6)
+    (40.17, 0.005)
+    """
+    claim = classify_claim(f"q = {text}")
+    found = _stated(claim, ("q",)) if claim.kind == "value" else []
+    if len(found) != 1:
+        raise NotationError("expected one number", text=text, hint="Write 40.171 or 2*exp(3).")
+    return found[0].value, found[0].tolerance
+
+
 def _rounding(word: str, approximate: bool) -> float:
     """Half a unit of the last decimal that is written; an integer after '=' is meant exactly."""
     mantissa, _, exponent = word.partition("e")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +19,14 @@ from backprove.graphs.local import LocalForm
 from backprove.graphs.nodes import (
     GraphNode,
     build_nodes,
-    free_names,
     numbered,
     root_name,
 )
 from backprove.graphs.passes import ScalarPass, TensorPass
 from backprove.graphs.records import Named
 from backprove.graphs.run import Run
+from backprove.graphs.sources import HasGraphSource, Source, read_source, unnamed_symbols
 from backprove.graphs.tape import Tape
-from backprove.notation.expressions import Array
-from backprove.notation.lowering import lower
 from backprove.notation.operations import Program, Value
 from backprove.notation.shapes import ShapeLike, declare
 from backprove.results import Block, Result
@@ -65,17 +65,24 @@ class Graph(Result):
     Attributes:
         program: the operations in index notation.
         nodes: inputs, constants and operations, operands before what uses them.
-        text: the expression that was read.
+        expression: the text that was read.
         domains: where the inputs must lie, by name.
+        parameters: the inputs that are parameters.
+        known: values that a run takes where none is given.
+        groups: the layer or module of the nodes that belong to one, by name.
+        own_output: the name that the output was given in place of ``f``.
     """
 
     program: Program
-    text: str
+    expression: str
     domains: Mapping[str, str] = field(default_factory=dict)
     parameters: Collection[str] = ()
+    known: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    own_output: str = ""
 
     def __post_init__(self) -> None:
-        self.nodes: list[GraphNode] = build_nodes(self.program, self.parameters)
+        self.nodes: list[GraphNode] = build_nodes(self.program, self.parameters, self.own_output)
         self._number = {node.name: k for k, node in enumerate(self.nodes)}
         self._of_value = {node.value: k for k, node in enumerate(self.nodes)}
         self._forms: dict[tuple[int, int], LocalForm] = {}
@@ -234,7 +241,7 @@ class Graph(Result):
         >>> round(run.values["f"], 3), round(run.gradients["y"], 3)
         (40.171, 40.171)
         """
-        given = {**(values or {}), **named}
+        given = {**self.known, **(values or {}), **named}
         arrays, sizes = read_values(self.program, given, self.domains, self.inputs, self._sizes)
         active = self._active(wrt)
         shape = tuple(size.at(sizes) for size in self.program.output.shape)
@@ -320,23 +327,27 @@ class Graph(Result):
 
 
 def graph(
-    f: str | Program,
+    f: str | Program | Source | HasGraphSource | Callable[..., Any],
     shapes: Mapping[str, ShapeLike] | None = None,
     domain: Mapping[str, str] | str | None = None,
     *,
     parameters: Collection[str] = (),
+    example: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> Graph:
-    """The computation graph of an expression.
+    """The computation graph of an expression, a JAX function, a network or a PyTorch module.
 
     Args:
-        f: an expression as text, or a program.
+        f: an expression as text, where lines such as ``h = tanh(x)`` name parts; a program; a
+            function on JAX arrays whose arguments are named in ``shapes``; anything with a
+            ``graph_source`` such as a network with its loss; or a ``torch.nn.Module``.
         shapes: the shape of each symbol; a name without a shape is a scalar.
         domain: where symbols live; values outside are refused.
         parameters: the symbols that are parameters, for the drawing.
+        example: for a PyTorch module, its inputs; only their shapes matter.
 
     Returns:
-        The graph. Operations are named h1, h2, ... in written order, the output ``f``; equal
-        sub-expressions share a node.
+        The graph. Operations are named h1, h2, ... in written order, the output ``f``; named
+        lines keep their name. Equal sub-expressions share a node.
 
     Raises:
         NotationError, ShapeError, UnknownName, Unsupported: with the position in ``f``.
@@ -344,28 +355,81 @@ def graph(
     >>> g = graph("ln(x) + exp(y)*z")
     >>> [f"{n.name} = {n.formula}" for n in g.nodes if n.formula]
     ['h1 = ln(x)', 'h2 = exp(y)', 'h3 = h2 * z', 'f = h1 + h3']
+    >>> graph("s = sin(x); s*y + s").operations
+    ['s', 'h1', 'f']
     """
     if isinstance(f, Program):
-        return Graph(numbered(f), f.text, {}, parameters)
-    if not isinstance(f, str):
+        return Graph(numbered(f)[0], f.text, {}, parameters)
+    if is_module(f):
+        from backprove.graphs.torch_modules import module_source
+
+        f = module_source(f, example)
+    elif isinstance(f, HasGraphSource):
+        f = f.graph_source()
+    if isinstance(f, str):
+        f = Source(f, shapes or {}, tuple(parameters), domain=_domains(domain, f, shapes))
+    elif isinstance(f, Source):
+        f = replace(f, shapes={**f.shapes, **(shapes or {})})
+    elif callable(f):
+        return _traced(f, shapes or {}, domain, parameters)
+    else:
         raise NotationError(
-            f"f is {type(f).__name__}; expected text such as 'ln(x) + exp(y)*z', or a program"
+            f"f is {type(f).__name__}; expected text such as 'ln(x) + exp(y)*z', a function on "
+            "JAX arrays, a network with its loss, a PyTorch module or a program"
         )
-    declared = declare(dict(shapes or {}))
-    sizes = {n for a in declared.values() for s in a.shape for n in s.names()}
-    missing = [name for name in free_names(f) if name not in declared and name not in sizes]
-    # Facts about domains must not enter a formula: the values of a run need not obey them.
-    symbols = declare({**(shapes or {}), **dict.fromkeys(missing, "")})
-    domains = _domains(domain, symbols)
+    return _from_source(f)
+
+
+def _from_source(source: Source) -> Graph:
+    parts = read_source(source)
+    program, new = numbered(parts.program, parts.names)
+    found = Graph(
+        program,
+        source.title or source.text,
+        dict(source.domain),
+        source.parameters,
+        {n: v for n, v in source.values.items() if n in program.symbols},
+        own_output=parts.names.get(parts.program.output, ""),
+    )
+    found.groups = {
+        found.nodes[found.number_of(new[value])].name: group
+        for value, group in parts.groups.items()
+    }
+    return found
+
+
+def _traced(
+    f: Callable[..., Any],
+    shapes: Mapping[str, ShapeLike],
+    domain: Mapping[str, str] | str | None,
+    parameters: Collection[str],
+) -> Graph:
+    from backprove.calculus.tracing import trace
+
+    missing = {
+        name: ""
+        for name, parameter in signature(f).parameters.items()
+        if name not in shapes and parameter.default is Parameter.empty
+    }
+    symbols = declare({**shapes, **missing})
+    domains = dict.fromkeys(symbols, domain) if isinstance(domain, str) else dict(domain or {})
     declare({n: a.shape for n, a in symbols.items()}, domains)
-    program = lower(f, symbols)
+    program = trace(f, symbols)
     unknown = [p for p in parameters if p not in symbols]
     if unknown:
-        raise UnknownName(f"the parameter '{unknown[0]}' does not occur in the expression")
-    return Graph(numbered(program), f, domains, parameters)
+        raise UnknownName(f"the parameter '{unknown[0]}' is no argument of the function")
+    return Graph(numbered(program)[0], program.text, domains, parameters)
+
+
+def is_module(f: Any) -> bool:
+    """Whether something is a PyTorch module; PyTorch is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(f, torch.nn.Module)
 
 
 def _domains(
-    domain: Mapping[str, str] | str | None, symbols: Mapping[str, Array]
+    domain: Mapping[str, str] | str | None, text: str, shapes: Mapping[str, ShapeLike] | None
 ) -> dict[str, str]:
-    return dict.fromkeys(symbols, domain) if isinstance(domain, str) else dict(domain or {})
+    if isinstance(domain, str):
+        return dict.fromkeys([*(shapes or {}), *unnamed_symbols(text)], domain)
+    return dict(domain or {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backprove import functions
@@ -53,9 +53,11 @@ class GraphNode:
     @property
     def formula(self) -> str:
         """The operation on its operands, such as ``h2 * z``; empty for what is not computed."""
-        if self.value.kind != "operation":
-            return ""
-        return _spelling(self.value, self.text).format(*map(_bracketed, self.operands))
+        return self.written(self.operands) if self.value.kind == "operation" else ""
+
+    def written(self, operands: Sequence[str]) -> str:
+        """The operation on operands that are written as given."""
+        return _spelling(self.value, self.text).format(*map(_bracketed, operands))
 
     @property
     def latex(self) -> str:
@@ -82,9 +84,17 @@ def symbol_latex(name: str) -> str:
     return name_latex(name) if name.isidentifier() else name
 
 
-def build_nodes(program: Program, parameters: Collection[str]) -> list[GraphNode]:
-    """One node for each value of a program, in its order."""
+def build_nodes(program: Program, parameters: Collection[str], output: str = "") -> list[GraphNode]:
+    """One node for each value of a program, in its order.
+
+    Args:
+        program: the program.
+        parameters: the inputs that are parameters.
+        output: a name for the output in place of ``f``.
+    """
     names = node_names(program)
+    if output:
+        names[program.output] = output
     nodes = []
     for value in program.values:
         role = value.kind
@@ -134,17 +144,30 @@ def _spelling(value: Value, text: str) -> str:
     return template
 
 
-def numbered(program: Program) -> Program:
-    """The program with operations named h1, h2, ... without gaps, by names that no symbol has."""
+def numbered(
+    program: Program, own: Mapping[Value, str] | None = None
+) -> tuple[Program, dict[Value, Value]]:
+    """The program with operations named h1, h2, ... without gaps, by names that no symbol has.
+
+    Args:
+        program: the program.
+        own: the operations that have a name of their own.
+
+    Returns:
+        The program, and for each old value the one that took its place.
+    """
+    own = own or {}
     taken = {*program.symbols, *(v.name for v in program.values if v.kind != "operation")}
+    taken |= set(own.values())
     prefix = next(p for p in _PREFIXES if not any(re.fullmatch(rf"{p}\d+", name) for name in taken))
-    wanted = {v: f"{prefix}{k}" for k, v in enumerate(program.operations, start=1)}
+    unnamed = [v for v in program.operations if v not in own]
+    wanted = {**own, **{v: f"{prefix}{k}" for k, v in enumerate(unnamed, start=1)}}
     if all(v.name == name for v, name in wanted.items()):
-        return program
+        return program, {v: v for v in program.values}
     return _renamed(program, wanted)
 
 
-def _renamed(program: Program, names: dict[Value, str]) -> Program:
+def _renamed(program: Program, names: Mapping[Value, str]) -> tuple[Program, dict[Value, Value]]:
     new: dict[Value, Value] = {}
     arrays: dict[Array, Tensor] = {}
     for value in program.values:
@@ -158,7 +181,8 @@ def _renamed(program: Program, names: dict[Value, str]) -> Program:
         inputs = tuple(new[i] for i in value.inputs)
         new[value] = replace(value, array=array, inputs=inputs, definition=definition)
         arrays[value.array] = b.entire(array)
-    return replace(program, values=[new[v] for v in program.values], output=new[program.output])
+    values = [new[v] for v in program.values]
+    return replace(program, values=values, output=new[program.output]), new
 
 
 def free_names(text: str) -> list[str]:

@@ -69,7 +69,7 @@ def graph_data(graph: Graph) -> dict[str, Any]:
     path = graph.critical_path()
     return {
         "kind": "graph",
-        "expression": graph.text,
+        "expression": graph.expression,
         "output": graph.output,
         "nodes": [_node_data(n) for n in graph.nodes],
         "edges": [{"child": c, "parent": p} for c, p in graph.edges],
@@ -173,7 +173,11 @@ def _title(run: Run) -> str:
     listed = [f"{name} = {_brief(value)}" for name, value in run.inputs.items()]
     more = ", ..." * (len(listed) > 20)
     at = f" at `{', '.join(listed[:20])}{more}`" if listed else ""
-    text = run.graph.text if len(run.graph.text) <= 200 else run.graph.text[:200] + " ..."
+    text = (
+        run.graph.expression
+        if len(run.graph.expression) <= 200
+        else run.graph.expression[:200] + " ..."
+    )
     return f"`{run.graph.output} = {text}`{at}" if text else f"A run{at}"
 
 

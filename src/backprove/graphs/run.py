@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -15,6 +15,7 @@ from backprove.checking import Verdict
 from backprove.errors import DomainError
 from backprove.graphs import presentation
 from backprove.graphs.claims import check_run
+from backprove.graphs.exercise import Exercise, make_exercise
 from backprove.graphs.local import LocalForm
 from backprove.graphs.notes import node_notes
 from backprove.graphs.numerals import number
@@ -304,6 +305,29 @@ class Run(Result):
         'right'
         """
         return check_run(self, claim, earlier=earlier)
+
+    def exercise(
+        self, seed: int = 0, hide: str | Iterable[str] = "gradients", count: int | None = None
+    ) -> Exercise:
+        """Hide numbers of this run and judge the answers; a wrong one is told what went wrong.
+
+        Args:
+            seed: decides which numbers are drawn where not all are asked for, and which entry of
+                an array.
+            hide: ``values``, ``local``, ``gradients`` or ``all``; or symbols such as ``h2``,
+                ``∂h3/∂z`` and ``df/dh2``.
+            count: how many of them; all without it.
+
+        Raises:
+            UnknownName: a symbol that cannot be hidden.
+            DomainError: there is nothing to hide.
+
+        >>> from backprove.graphs import graph
+        >>> exercise = graph("ln(x) + exp(y)*z").run(x=1, y=3, z=2).exercise(hide=["df/dy"])
+        >>> exercise.answer("df/dy", "20.0855").message
+        'Wrong: the upstream gradient of h2 is missing as a factor.'
+        """
+        return make_exercise(self, seed, hide, count)
 
     # --- showing ----------------------------------------------------------------------------
 

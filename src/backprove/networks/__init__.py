@@ -8,10 +8,11 @@ program: the activation is chosen by index, the step size is an array.
 from __future__ import annotations
 
 from backprove.networks.activations import ACTIVATIONS, switch
-from backprove.networks.forward import Layer, Parameters, forward
+from backprove.networks.forward import Layer, Parameters, Statistics, forward, forward_in_training
 from backprove.networks.initialisers import INITIALISERS, Initialiser, initialise
 from backprove.networks.losses import LOSSES, Loss
 from backprove.networks.mlp import MLP, hidden_text, parse_hidden
+from backprove.networks.with_loss import WithLoss
 
 __all__ = [
     "ACTIVATIONS",
@@ -22,7 +23,10 @@ __all__ = [
     "Layer",
     "Loss",
     "Parameters",
+    "Statistics",
+    "WithLoss",
     "forward",
+    "forward_in_training",
     "hidden_text",
     "initialise",
     "parse_hidden",

@@ -90,19 +90,26 @@ def _shown_lines(node: Node) -> list[str]:
     return [line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…" for line in lines]
 
 
-def _width(text: str, size: float) -> float:
+def text_width(text: str, size: float) -> float:
+    """The width of a text in pixels, generously.
+
+    >>> text_width("ab", 10.0) > text_width("a", 10.0)
+    True
+    """
     # Fonts differ between machines: 0.58 em for each character is on the wide side of most.
     return display_width(text) * size * 0.58
 
 
 def _box(node: Node) -> Box:
     lines = _shown_lines(node)
-    widest = max([_width(node.title, _TITLE_SIZE) + 4, *(_width(t, _LINE_SIZE) for t in lines)])
+    widest = max(
+        [text_width(node.title, _TITLE_SIZE) + 4, *(text_width(t, _LINE_SIZE) for t in lines)]
+    )
     return Box(node.key, max(64.0, widest + 26), 34.0 + _LINE_HEIGHT * len(lines))
 
 
 def _label_width(edge: Edge) -> float:
-    widest = max((_width(t, _LABEL_SIZE) for t in (edge.forward, edge.backward)), default=0.0)
+    widest = max((text_width(t, _LABEL_SIZE) for t in (edge.forward, edge.backward)), default=0.0)
     # The arrow beside the number takes two characters.
     return widest + 2 * _LABEL_SIZE * 0.6 + 16 if widest else 0.0
 
@@ -125,18 +132,22 @@ def _node(node: Node, placed: Placed) -> str:
         )
     lines = _shown_lines(node)
     first = y - (_LINE_HEIGHT * len(lines)) / 2 + 5
-    text = f'<text class="bp-title" x="{x:.1f}" y="{first:.1f}">{_subscripted(node.title)}</text>'
+    text = f'<text class="bp-title" x="{x:.1f}" y="{first:.1f}">{subscripted(node.title)}</text>'
     for number, line in enumerate(lines, start=1):
         style = "bp-note" if line.startswith("⚠") else "bp-line"
         text += (
             f'<text class="{style}" x="{x:.1f}" y="{first + _LINE_HEIGHT * number:.1f}">'
-            f"{_subscripted(line)}</text>"
+            f"{subscripted(line)}</text>"
         )
     return f'<g class="bp-node bp-{role}">{shape}{text}</g>'
 
 
-def _subscripted(text: str) -> str:
-    """Escaped text in which h2 becomes an h with a lowered 2, as it is written by hand."""
+def subscripted(text: str) -> str:
+    """Escaped text in which h2 becomes an h with a lowered 2, as it is written by hand.
+
+    >>> "<" in subscripted("a < b").replace("&lt;", "")
+    False
+    """
     lowered = r'\1<tspan class="bp-sub" dy="3">\2</tspan><tspan dy="-3">&#8203;</tspan>'
     return _NUMBERED.sub(lowered, _text(text))
 
@@ -148,11 +159,15 @@ def _arrow(edge: Edge, route: list[Point]) -> str:
     else:
         tip = [(x - 9, y - 4.5), (x, y), (x - 9, y + 4.5)]
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in tip)
-    return f'<g class="bp-edge"><path d="{_rounded(route)}"/><polygon points="{points}"/></g>'
+    return f'<g class="bp-edge"><path d="{rounded_path(route)}"/><polygon points="{points}"/></g>'
 
 
-def _rounded(route: list[Point], radius: float = 9.0) -> str:
-    """A path through the corner points with rounded corners."""
+def rounded_path(route: list[Point], radius: float = 9.0) -> str:
+    """A path through the corner points with rounded corners.
+
+    >>> rounded_path([(0.0, 0.0), (5.0, 0.0)])
+    'M0.0 0.0L5.0 0.0'
+    """
     path = [f"M{route[0][0]:.1f} {route[0][1]:.1f}"]
     for before, corner, after in zip(route, route[1:], route[2:], strict=False):
         room = min(radius, _distance(before, corner) / 2, _distance(corner, after) / 2)
