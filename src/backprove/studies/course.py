@@ -59,6 +59,9 @@ _PARTS: dict[str, tuple[_Part, ...]] = {
 PRESETS = tuple(_PARTS)
 """The names of the presets."""
 
+SHALLOW, DEEP = "none", "512x3"
+"""The two depths that are compared early and late."""
+
 _FREE = ("epochs", "initialiser", "optimizer")
 
 
@@ -127,14 +130,13 @@ def _answers(
             *answers.largest_gap(rates, "hidden", part="test"),
         ),
     )
-    shallow, deep = "none", "512x3"
     yield Answer(
         "Is no hidden layer as good as three, and better in early epochs?",
         (
-            *answers.pair(depth, shallow, deep),
-            *answers.early(depth, shallow, deep),
-            *answers.early(crossed, shallow, deep),
-            *answers.pair(rates, shallow, deep, part="test"),
+            *answers.pair(depth, SHALLOW, DEEP),
+            *answers.early(depth, SHALLOW, DEEP),
+            *answers.early(crossed, SHALLOW, DEEP),
+            *answers.pair(rates, SHALLOW, DEEP, part="test"),
         ),
     )
     yield Answer(

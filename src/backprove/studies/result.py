@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
@@ -34,6 +34,8 @@ class Run:
         dev_rows: (dev examples,) their row numbers in the data set.
         dev_scores: (dev examples,) 1 where the last epoch's prediction is right, else 0.
         test_scores: (test examples,) the same for the test examples of the data set.
+        layers: for each measure of layers (epochs + 1, layers).
+        patience: epochs without a lower dev loss after which training stopped; 0 for never.
     """
 
     seed: int
@@ -42,6 +44,14 @@ class Run:
     dev_rows: NDArray[Any]
     dev_scores: NDArray[np.float32]
     test_scores: NDArray[np.float32]
+    layers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    patience: int = 0
+
+    @property
+    def last_epoch(self) -> int:
+        """The last epoch that was trained; later ones repeat its numbers."""
+        planned = len(self.values["dev_loss"]) - 1
+        return min(planned, self.best_epoch + self.patience) if self.patience else planned
 
     @property
     def outcome(self) -> Outcome:
@@ -65,7 +75,12 @@ class Run:
             "seed": self.seed,
             "outcome": self.outcome,
             "evidence": self.reading.evidence,
+            "last_epoch": self.last_epoch,
             "epochs": {name: [_finite(v) for v in self.values[name]] for name in MEASURES[:4]},
+            "layers": {
+                name: [[_finite(v) for v in row] for row in array]
+                for name, array in self.layers.items()
+            },
             "test": {
                 "last": {
                     "loss": _finite(self.last("test_loss")),

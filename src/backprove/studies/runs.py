@@ -143,6 +143,7 @@ class Trainer:
             [_model(*cell) for cell in cells],
             self.data,
             resplit=self._resplit,
+            keep_best=store is not None,
         )
         past = store.past(cells, group) if store else None
         if past:
@@ -159,7 +160,8 @@ class Trainer:
             self._tell(cells, epoch, measures)
 
         keep = partial(store.keep_state, cells, group) if store else None
-        records = record(group, epochs, report, past=past, keep=keep)
+        finish = partial(store.keep_weights, cells, group) if store else None
+        records = record(group, epochs, report, past=past, keep=keep, finish=finish)
         if store is not None:
             store.keep_runs(cells, records.dev_scores, records.test_scores)
         seconds = float(records.seconds.sum())
@@ -168,6 +170,7 @@ class Trainer:
                 {name: array[i] for name, array in records.values.items()},
                 records.dev_scores[i],
                 records.test_scores[i],
+                {name: array[i] for name, array in records.layers.items()},
                 seconds,
             )
             for i, cell in enumerate(cells)
@@ -183,6 +186,8 @@ class Trainer:
                 dev_rows=split.dev,
                 dev_scores=self._shares(configuration, split.dev, found.dev_scores),
                 test_scores=self._shares(configuration, split.test, found.test_scores),
+                layers=found.layers,
+                patience=configuration.patience,
             )
 
     def _shares(self, configuration: Configuration, rows: Any, scores: Any) -> Any:

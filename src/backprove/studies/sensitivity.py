@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backprove.studies.result import ConfigurationResult, Study
 
 MOST_STEPS = 6
-"""Learning rates that an extension adds at each end of an arm, at most."""
+"""Rounds of an extension: each adds at most one learning rate at each end of an arm."""
 
 _RANGE = (1e-8, 1e4)
 _LADDER = (1, 3)  # times powers of ten: about half a decade a step

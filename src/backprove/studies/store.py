@@ -26,9 +26,9 @@ from safetensors.numpy import save_file
 from backprove.datasets import Dataset
 from backprove.errors import DataError, SetupError
 from backprove.studies.factors import FACTORS, Configuration
-from backprove.training import MEASURES, Group, Past, State
+from backprove.training import LAYER_MEASURES, MEASURES, Group, Past, State, save_weights
 
-FORMAT = 2
+FORMAT = 3
 _SHARE = 0.05  # of the time may go into checkpoints; large stacks are not kept at every epoch
 
 Cell = tuple[Configuration, int]
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS configurations (id INTEGER PRIMARY KEY, factors TEXT 
 CREATE TABLE IF NOT EXISTS epochs (
     configuration INTEGER, seed INTEGER, epoch INTEGER,
     {", ".join(f"{name} REAL" for name in MEASURES)}, seconds REAL,
-    PRIMARY KEY (configuration, seed, epoch)
+    layers TEXT NOT NULL, PRIMARY KEY (configuration, seed, epoch)
 );
 CREATE TABLE IF NOT EXISTS runs (
     configuration INTEGER, seed INTEGER, dev_scores BLOB NOT NULL, test_scores BLOB NOT NULL,
@@ -57,12 +57,14 @@ class Kept:
         values: for each measure (epochs + 1,).
         dev_scores: (dev examples,).
         test_scores: (test examples,).
+        layers: for each measure of layers (epochs + 1, layers).
         seconds: time of the whole stack that it was trained in.
     """
 
     values: dict[str, NDArray[np.float64]]
     dev_scores: NDArray[np.float32]
     test_scores: NDArray[np.float32]
+    layers: dict[str, NDArray[np.float64]]
     seconds: float
 
 
@@ -190,7 +192,7 @@ class Store:
             values = {name: measured[:, i] for i, name in enumerate(MEASURES)}
             seconds = float(measured[:, len(MEASURES)].sum())
             dev, test = (np.frombuffer(scores, "<f4") for scores in row)
-            kept[cell] = Kept(values, dev, test, seconds)
+            kept[cell] = Kept(values, dev, test, _stacked(self._layers(cell)), seconds)
         return kept
 
     def past(self, cells: Sequence[Cell], group: Group) -> Past | None:
@@ -211,6 +213,11 @@ class Store:
         past = [
             {name: by_epoch[e, :, i] for i, name in enumerate(MEASURES)} for e in range(epoch + 1)
         ]
+        for e, of_cells in enumerate(
+            zip(*(self._layers(c)[: epoch + 1] for c in cells), strict=True)
+        ):
+            for name in of_cells[0]:
+                past[e][name] = np.array([layers[name] for layers in of_cells])
         seconds = [float(s) for s in by_epoch[:, 0, len(MEASURES)]]
         return Past(group.restore(epoch, arrays), past, seconds)
 
@@ -221,10 +228,10 @@ class Store:
         self._trained += seconds
         columns = zip(*(measures[name] for name in MEASURES), strict=True)
         rows = [
-            (*self._key(cell), epoch, *map(float, values), seconds)
-            for cell, values in zip(cells, columns, strict=True)
+            (*self._key(cell), epoch, *map(float, values), seconds, _layers_text(measures, i))
+            for i, (cell, values) in enumerate(zip(cells, columns, strict=True))
         ]
-        marks = ", ".join("?" * (len(MEASURES) + 4))
+        marks = ", ".join("?" * (len(MEASURES) + 5))
         with self._writing(), self._transaction():
             self._db.executemany(f"INSERT OR REPLACE INTO epochs VALUES ({marks})", rows)
 
@@ -271,6 +278,28 @@ class Store:
     def _db(self) -> sqlite3.Connection:
         assert self._base is not None
         return self._base
+
+    def _layers(self, cell: Cell) -> list[dict[str, list[float]]]:
+        """The measures of layers of each epoch so far."""
+        rows = self._db.execute(
+            "SELECT layers FROM epochs WHERE configuration=? AND seed=? ORDER BY epoch",
+            self._key(cell),
+        ).fetchall()
+        return [
+            {name: [_number(v) for v in values] for name, values in json.loads(text).items()}
+            for (text,) in rows
+        ]
+
+    def keep_weights(self, cells: Sequence[Cell], group: Group, state: State) -> None:
+        """Write the weights of the best and of the last epoch of each run of a stack."""
+        folder = self.folder / "weights"
+        with self._writing():
+            folder.mkdir(exist_ok=True)
+            for model, cell in enumerate(cells):
+                number, seed = self._key(cell)
+                for which in ("best", "last"):
+                    path = folder / f"{number}-{seed}-{which}.safetensors"
+                    save_weights(path, group, state, model, which)
 
     def _key(self, cell: Cell) -> tuple[int, int]:
         """The numbers of a configuration and of a seed in the tables."""
@@ -340,6 +369,24 @@ class Store:
                 f"{self.folder / 'study.sqlite'} is not the file of a study: {error}.",
                 hint="Name another folder.",
             ) from error
+
+
+def _layers_text(measures: Mapping[str, NDArray], model: int) -> str:
+    """The measures of the layers of one model; JSON has no NaN, null stands for it."""
+    layers = {
+        name: [None if v != v else float(v) for v in np.ravel(measures[name][model])]
+        for name in LAYER_MEASURES
+        if name in measures
+    }
+    return json.dumps(layers)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _stacked(epochs: Sequence[Mapping[str, list[float]]]) -> dict[str, NDArray[np.float64]]:
+    return {name: np.array([layers[name] for layers in epochs]) for name in epochs[0]}
 
 
 def _locked(folder: Path) -> sqlite3.Connection:

@@ -281,10 +281,10 @@ def _extended_study(one: Wanted, found: Study, trainer: Trainer) -> Study:
         for configuration in trainer.known(found.seeds)
         if replace(configuration, lr=0.0) in beside and configuration not in declared
     ]
-    for step in range(2 * MOST_STEPS + 1):
+    for step in range(MOST_STEPS + 1):
         found = replace(found, extensions=_results(added, found.varied, found.seeds, trainer))
         beyond = list(steps_beyond(arms(found), found.region / 100))
-        if not beyond or step == 2 * MOST_STEPS:
+        if not beyond or step == MOST_STEPS:
             break
         trainer.train(beyond, found.seeds)
         added += beyond
