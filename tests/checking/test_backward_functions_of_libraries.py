@@ -265,6 +265,7 @@ def test_functions_of_torch_are_known_as_such_whatever_the_inputs_are() -> None:
 
     for x in (X, torch.from_numpy(X)):
         assert check_vjp(Square.apply, x).kind == "wrong"
+        assert check_vjp(lambda x: 2 * Square.apply(x), x).kind == "wrong"
     assert check_vjp(torch.tanh, X).kind == "right"
     with pytest.raises(InputError) as caught:
         check_vjp(Square, X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -192,7 +193,11 @@ def _subject(
     mode: str,
 ) -> Subject:
     _called_as_it_is(fn, values)
-    if _is_torch(fn, values):
+    of_torch = _is_torch(fn, values)
+    if not of_torch and rule is None and "torch" in sys.modules:
+        torch_functions = import_module("backprove.checking.torch_functions")
+        of_torch = torch_functions.has_own_rule(fn, values)
+    if of_torch:
         torch_functions = import_module("backprove.checking.torch_functions")
         return torch_functions.torch_subject(fn, rule, values, names=names, wrt=wrt, mode=mode)
     if rule is None:

@@ -135,6 +135,30 @@ def torch_subject(
     return subject
 
 
+def has_own_rule(fn: Callable[..., Any], inputs: Sequence[Any]) -> bool:
+    """Whether a function, given tensors, goes through an ``autograd.Function`` of a user.
+
+    Such a function may run on other arrays as well, and then its rule would not be looked at.
+    """
+    try:
+        tensors = [_tensor(np.array(v)) for v in inputs]
+        for tensor in tensors:
+            tensor.requires_grad_(tensor.is_floating_point())
+        level = [fn(*tensors).grad_fn]
+    except Exception:  # no function of tensors
+        return False
+    seen: set[Any] = set()
+    while level:
+        node = level.pop()
+        if node is None or node in seen:
+            continue
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            return True
+        seen.add(node)
+        level += [parent for parent, _ in node.next_functions]
+    return False
+
+
 def _first_nan(run: Callable[[], Any], wanted: Sequence[Any], g: np.ndarray) -> str:
     """Which operation of the forward pass has a backward that gives NaN; autograd tells."""
     with warnings.catch_warnings(record=True) as heard:
