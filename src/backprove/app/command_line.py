@@ -13,10 +13,11 @@ from typing import Annotated
 import typer
 
 import backprove as bp
-from backprove.app.arguments import pairs, values_of, verdict_of
+from backprove.app.arguments import pairs, verdict_of
 from backprove.app.failures import EXIT_STATUS, HELD, NOT_HELD, guarded
 from backprove.app.fmt_command import fmt
 from backprove.app.grade_command import grade
+from backprove.app.graph_command import graph
 from backprove.app.output import (
     check_destination,
     print_json,
@@ -130,48 +131,7 @@ def check(
     raise typer.Exit(HELD if verdict.kind == expected else NOT_HELD)
 
 
-@app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)
-@guarded
-def graph(
-    expression: Expression,
-    at: Annotated[str, typer.Option("--at", help="Values of the inputs: 'x=1, y=3, z=2'.")],
-    shape: Shape = None,
-    claim: Annotated[
-        list[str] | None,
-        typer.Option("--claim", help="A value, a gradient or a path, such as 'df/dz = 20.0855'."),
-    ] = None,
-    as_json: AsJson = False,
-    output: Output = None,
-) -> None:
-    """Run a computation graph both ways.
-
-    Every node shows its value, its local gradients and its upstream gradient.
-
-    \b
-    backprove graph "ln(x) + exp(y)*z" --at "x=1, y=3, z=2"
-    """
-    from backprove.worksheets.engine import Engine
-
-    shapes = pairs("--shape", shape)
-    values = values_of(at)
-    if output:
-        check_destination(output)
-    engine = Engine()
-    run = engine.graph(expression, shapes, values)
-    claims = claim or []
-    verdicts = [
-        engine.check_run(run, text, earlier=claims[:number]) for number, text in enumerate(claims)
-    ]
-    if as_json:
-        print_json(run.to_dict() | {"claims": [verdict.to_dict() for verdict in verdicts]})
-    else:
-        for result in (run, *verdicts):
-            print_text(result.text())
-    if output:
-        write_report(output, report_of(f"graph {expression} at {at}", run, *verdicts))
-    raise typer.Exit(HELD if all(v.kind == "right" for v in verdicts) else NOT_HELD)
-
-
+app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)(graph)
 app.command(epilog=EXIT_STATUS)(guarded(study))
 
 
