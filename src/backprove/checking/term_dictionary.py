@@ -74,6 +74,12 @@ def _normalisation(scene: Scene) -> dict[str, np.ndarray]:
                     if _affine(hat, scene.output, others):
                         label = "x̂" if name == "x" else f"{name}_hat"
                         return {label: hat, "rstd": rstd}
+    for x in scene.inputs.values():
+        if x.dtype.kind == "f" and x.ndim and x.shape == scene.output.shape:
+            for axis in _axis_groups(x.ndim):
+                norm = np.sqrt((x**2).sum(axis=axis, keepdims=True))
+                if np.all(norm > 0) and _same(x / norm, scene.output):
+                    return {"1/norm": 1 / norm}
     return {}
 
 
@@ -182,11 +188,14 @@ def _products_of(known: dict[str, np.ndarray], most: int) -> dict[tuple[str, ...
 def _reduced(scene: Scene, known: dict[str, np.ndarray]) -> dict[Term, np.ndarray]:
     """outer · sum(dy · inner, axis), summed down to the shape of the input."""
     shape = scene.expected.shape
+    upstream = scene.upstream
+    if upstream.ndim and upstream.shape == shape[:-1]:
+        upstream = upstream[..., None]  # one number for each row of the input
     products = _products_of(known, 2 if len(known) <= 7 else 1)
     found: dict[Term, np.ndarray] = {}
     for inner, inside in products.items():
         try:
-            body = scene.upstream * inside
+            body = upstream * inside
         except ValueError:
             continue
         text = "·".join([UPSTREAM, *inner])
