@@ -27,6 +27,14 @@ class Span:
     end: int
 
 
+_LONGEST = 1_000
+
+
+def _cut(text: str) -> str:
+    """The text without the middle of what is far too long to read, such as a name of a page."""
+    return text if len(text) <= _LONGEST else f"{text[:300]} ... {text[-300:]}"
+
+
 class BackproveError(Exception):
     """Base of all errors that backprove raises on purpose.
 
@@ -36,9 +44,10 @@ class BackproveError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message = _cut(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = _cut(hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -1,13 +1,12 @@
-"""Bad input ends in a clear error with its position, within a second."""
+"""Bad input ends in a clear error with its position, after a bounded amount of work."""
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import pytest
 
 from backprove.calculus import derive
+from backprove.calculus.derivation import BASE_EFFORT, EFFORT_PER_OPERATION
 from backprove.errors import (
     BackproveError,
     DomainError,
@@ -17,9 +16,13 @@ from backprove.errors import (
     UnknownName,
     Unsupported,
 )
+from backprove.notation.effort import bounded
+from backprove.notation.lowering import MAX_OPERATIONS
+from oracles import hostile_texts
 
 SHAPES = {"X": "n d", "W": "k d", "w": "d", "A": "n n", "s": ""}
-LIMIT = 30.0
+REFUSAL = 2_000
+"""The work that a refusal of a malformed text may cost: it is found before anything is derived."""
 
 REFUSED: list[tuple[str, str, type[InputError], str, tuple[int, int]]] = [
     ("x + w", "w", UnknownName, "unknown symbol 'x'", (0, 1)),
@@ -58,17 +61,40 @@ REFUSED: list[tuple[str, str, type[InputError], str, tuple[int, int]]] = [
     ("w" + " + w" * 25_000, "w", NotationError, "has 100,001 characters", (0, 1)),
     ("[" * 100_000, "w", NotationError, "has 100,000 characters", (0, 1)),
     ("'" + "a" * 99_999, "w", NotationError, "has 100,000 characters", (0, 1)),
+    ("w < w < w", "w", NotationError, "comparisons cannot be chained", (0, 9)),
+    ("norm(X, 1)", "X", NotationError, "by name only", (8, 9)),
+    ("max(X, 1, True)", "X", NotationError, "by name only", (10, 14)),
+    ("softmax(X, axis=(0, 1))", "X", ShapeError, "expected one axis", (16, 22)),
+    ("softmax(X, axis=None)", "X", ShapeError, "runs along one axis", (16, 20)),
+    ("cumsum(X, axis=None)", "X", ShapeError, "needs axis=", (0, 20)),
+    ("concatenate([X, X], axis=None)", "X", ShapeError, "expected one axis", (25, 29)),
+    ("clip(w, None, None)", "w", NotationError, "both are None", (0, 19)),
+    ("X[n]", "X", ShapeError, "it can never be that index n lies inside size n", (2, 3)),
+    ("w[:-d]", "w", ShapeError, "the slice :-d of an axis of size d is empty", (2, 5)),
+    ("sum(zeros((0, 3)))*w", "w", ShapeError, "the size 0 is at least 1", (11, 12)),
+    ("sum(ones((-n,)))*w", "w", NotationError, "expected a size", (10, 12)),
+    ("sum(ones((n - n,)))*w", "w", ShapeError, "the size 0 is at least 1", (10, 15)),
+    ("reshape(w, (0, -1))", "w", ShapeError, "the size 0 is at least 1", (12, 13)),
+    ("log(0)*w", "w", NotationError, "log(0) is not a finite number", (0, 6)),
+    ("w + 2*sqrt(-1)", "w", NotationError, "sqrt(-1) is not a finite number", (6, 14)),
+    ("w/(s - s)", "w", NotationError, "w/(s - s) is not a finite number", (0, 9)),
+    ("1/(w - w)", "w", NotationError, "'divide' leaves its domain", (0, 9)),
+    ("exp(1000)*w", "w", NotationError, "exp(1000) is not a finite number", (0, 9)),
+    ("sum(inv(zeros((2, 2))))*w", "w", NotationError, "Singular", (4, 22)),
+    ("logdet(zeros((2, 2)))*w", "w", NotationError, "'logdet' leaves its domain", (0, 21)),
+    ("(-8)**(1/3)*w", "w", NotationError, "'power' leaves its domain", (0, 11)),
+    ("arccos(2)*w", "w", Unsupported, "the function 'arccos' is not supported", (0, 9)),
 ]
 
 
 @pytest.mark.parametrize(
     ("text", "wrt", "kind", "message", "span"), REFUSED, ids=[r[0][:30] for r in REFUSED]
 )
-def test_bad_text_is_refused_with_its_position_within_a_second(text, wrt, kind, message, span):
-    start = time.perf_counter()
-    with pytest.raises(kind) as raised:
+def test_bad_text_is_refused_with_its_position_before_anything_is_derived(
+    text, wrt, kind, message, span
+):
+    with pytest.raises(kind) as raised, bounded(REFUSAL):
         derive(text, wrt, SHAPES)
-    assert time.perf_counter() - start < LIMIT
     error = raised.value
     assert message in str(error)
     assert error.span is not None and (error.span.start, error.span.end) == span
@@ -93,10 +119,56 @@ def test_bad_text_is_refused_with_its_position_within_a_second(text, wrt, kind, 
     ],
 )
 def test_bad_declarations_and_options_are_refused(shapes, options, message):
-    start = time.perf_counter()
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(InputError) as raised, bounded(REFUSAL):
         derive("w", "w", shapes, **options)
-    assert time.perf_counter() - start < LIMIT
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("w" + "".join(f" + sin(w)*{k}" for k in range(3_000)), f"more than {MAX_OPERATIONS:,}"),
+        ("w" + "@w" * 20_000, "one inside the other"),
+        ("sum(ones((" + "(n + d + k)*" * 300 + "1,)))*w", "more than 100 terms"),
+    ],
+)
+def test_text_of_too_many_operations_is_refused_while_it_is_read(text, message):
+    with pytest.raises(InputError) as raised, bounded(60_000):
+        derive(text, "w" if "w" in text else "A", hostile_texts.SHAPES)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("family", sorted(hostile_texts.FAMILIES))
+def test_hostile_text_is_answered_or_refused_with_a_bounded_amount_of_work(family):
+    most = BASE_EFFORT + EFFORT_PER_OPERATION * 100
+    for label, text, wrt in hostile_texts.small(family):
+        with bounded(most):  # would raise what is no error of ours
+            written = _answer(text, wrt)
+        assert len(written) < 100_000, label
+
+
+def _answer(text: str, wrt: str) -> str:
+    """The index form, or the refusal as a person reads it."""
+    try:
+        return derive(text, wrt, hostile_texts.SHAPES).index_form
+    except BackproveError as error:
+        return error.render()
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "values", "message"),
+    [
+        ("x[5]", {"x": "n"}, {"x": [1.0, 2.0]}, "index 5 lies inside size n"),
+        ("x[5:]", {"x": "n"}, {"x": [1.0, 2.0]}, "the slice 5: is not empty"),
+        ("x[-4:]", {"x": "n"}, {"x": [1.0, 2.0]}, "the slice -4: starts inside size n"),
+        ("x[1:8]", {"x": "n"}, {"x": [1.0, 2.0]}, "the slice 1:8 ends inside size n"),
+        ("sum(ones((n - 3,)))*x", {"x": "n"}, {"x": [1.0]}, "the size n - 3 is at least 1"),
+    ],
+)
+def test_values_too_small_for_a_slice_are_refused(text, shapes, values, message):
+    derivation = derive(text, "x", shapes)
+    with pytest.raises(ShapeError) as raised:
+        derivation.evaluate(values)
     assert message in str(raised.value)
 
 

@@ -133,6 +133,14 @@ class Size:
         """The size ``self // divisor`` for a positive integer divisor."""
         if all(c % divisor == 0 for _, c in self.terms):
             return Size({m: c // divisor for m, c in self.terms})
+        quotients = [(m, c) for m, c in self.terms if any(isinstance(a, Quotient) for a, _ in m)]
+        if len(quotients) == 1 and quotients[0][1] == 1 and len(quotients[0][0]) == 1:
+            ((inner, power),) = quotients[0][0]
+            if isinstance(inner, Quotient) and power == 1:
+                # floor((floor(x/b) + m)/c) = floor((x + b*m)/(b*c)), so quotients never nest.
+                rest = self - Size.named(inner)
+                whole = inner.dividend + rest * inner.divisor
+                return whole.floor_divide(inner.divisor * divisor)
         return Size.named(Quotient(self, divisor))
 
     def surely_nonnegative(self) -> bool:

@@ -16,12 +16,15 @@ from backprove.errors import InputError, NotationError, ShapeError, Span, Unknow
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size, nonnegative, shape_text
 from backprove.notation.constant_domain import refuse_impossible_constants
+from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.expressions import ONE, Array, Expr, Named, Tensor
 from backprove.notation.operations import Builder, Program, Value
 from backprove.notation.shapes import MAX_SIZE
 from backprove.notation.syntax import Node, deep_recursion, parse
 
-MAX_OPERATIONS = 5_000
+MAX_OPERATIONS = 3_000
+MAX_SIZE_TERMS = 100
+MAX_EFFORT = 100_000
 MAX_EXPONENT = 10_000
 
 
@@ -152,6 +155,10 @@ class Lowering:
             return Size.named(node.value)
         if node.kind == "binary" and node.value in ("+", "-", "*"):
             left, right = (self.size(c) for c in node.children)
+            if len(left.terms) * len(right.terms) > MAX_SIZE_TERMS:
+                raise self.unsupported(
+                    f"the size has more than {MAX_SIZE_TERMS} terms", node, "Name it, as in 'm'."
+                )
             return (
                 left + right
                 if node.value == "+"
@@ -309,12 +316,26 @@ def lower(
     tree = node or parse(text)
     lowering = Lowering(text, symbols, names)
     try:
-        with deep_recursion():
+        with deep_recursion(), bounded(MAX_EFFORT):
             output = lowering.value(tree)
     except InputError as error:
         if not error.text:
             error.text, error.span = text, error.span or tree.span
         raise
+    except TooMuchEffort:
+        raise Unsupported(
+            "an operation of the expression needs too much work: too many axes or sizes at once",
+            text=text,
+            span=tree.span,
+            hint="Split it into smaller operations.",
+        ) from None
+    except RecursionError:
+        raise Unsupported(
+            "the expression applies too many operations one inside the other",
+            text=text,
+            span=tree.span,
+            hint="Split it into named parts.",
+        ) from None
     program = lowering.builder.program(output, lowering.symbols)
     refuse_impossible_constants(program)
     return program
