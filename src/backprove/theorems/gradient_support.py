@@ -1,0 +1,356 @@
+"""Parameters whose gradient is exactly zero at the start, and at every later step.
+
+The argument is an induction whose premise is found, not guessed: assume that a set of parameters
+never moves, follow which activations and which deltas are then zero whatever the others do, and
+drop from the set every parameter whose gradient is not among them. What is left when nothing more
+is dropped never moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backprove.results import Block, Table, Text
+from backprove.theorems.dense import (
+    Array,
+    DenseNetwork,
+    Rule,
+    activation,
+    gradients,
+    loss_of,
+    start,
+    train,
+)
+from backprove.theorems.symmetry import XOR
+from backprove.theorems.theorem import Condition, Fact, Theorem
+
+Mask = NDArray[np.bool_]
+
+NAMES = ("weights", "biases")
+
+_OFF_BELOW_ZERO = ("relu", "relu6")
+_FLAT_OUTSIDE = {
+    "relu": (0.0, np.inf),
+    "relu6": (0.0, 6.0),
+    "hardtanh": (-1.0, 1.0),
+    "hardsigmoid": (-3.0, 3.0),
+}
+"""Where piecewise linear activations have slope 0, with the conventions of their records."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Parameters that never move, as masks: (fan-in, fan-out) and (fan-out,) for each layer."""
+
+    weights: tuple[Mask, ...]
+    biases: tuple[Mask, ...]
+
+    def __len__(self) -> int:
+        return sum(int(mask.sum()) for mask in (*self.weights, *self.biases))
+
+
+def gradient_support(
+    network: DenseNetwork | str,
+    loss: str = "mse",
+    *,
+    inputs: int = 2,
+    init: str = "zeros",
+    bias: float = 0.0,
+    seed: int = 0,
+    data: tuple[ArrayLike, ArrayLike] | None = None,
+    steps: int = 500,
+    lr: float = 0.1,
+) -> Theorem:
+    """Which parameters have exactly zero gradient at the start and at every later step.
+
+    Args:
+        network: the network with its numbers, or its layers such as ``relu(2)+linear(1)``.
+        loss: ``mse``, ``mae``, ``bce_logits`` or ``cce_logits``.
+        inputs: the number of features, if ``network`` is text.
+        init: how its weights start, if ``network`` is text.
+        bias: what its biases start at, if ``network`` is text.
+        seed: fixes random initial numbers.
+        data: features (n, inputs) and targets (n, outputs). With data, ReLU units of the first
+            layer that are off for all of them count as dead. Without, XOR is used for the run.
+        steps: the steps of the run that shows the theorem; 0 for none.
+        lr: its step size.
+
+    Returns:
+        The theorem, with facts ``first_zero`` and ``never_moves`` (how many parameters),
+        ``only_output_bias`` and, where that holds, ``limit``: where the output goes.
+
+    Raises:
+        SetupError: the network is inconsistent, or a number in it is not finite.
+        UnknownName: an unknown loss or activation.
+
+    >>> found = gradient_support("relu(2)+linear(1)", init="zeros", steps=0)
+    >>> found.facts["only_output_bias"].value, found.facts["never_moves"].value
+    (True, 8)
+    """
+    if isinstance(network, str):
+        network = start(network, inputs, init, bias=bias, seed=seed)
+    loss_of(loss)
+    features = None if data is None else np.asarray(data[0], np.float64)
+    frozen = frozen_for_ever(network, features)
+    total = sum(layer.weights.size + layer.biases.size for layer in network.layers)
+    shown = data or (XOR if network.inputs == 2 and network.widths[-1] == 1 else None)
+    zero_now = _zero_now(network, shown, loss)
+    only_bias = len(frozen) == total - int((~frozen.biases[-1]).sum()) and bool(
+        (~frozen.biases[-1]).any()
+    )
+    facts = {
+        "never_moves": Fact(len(frozen), "proved", f"parameters, of {total}, that never move"),
+        "only_output_bias": Fact(only_bias, "proved", "nothing but the output bias can ever move"),
+    }
+    if zero_now is not None:
+        facts["first_zero"] = Fact(
+            zero_now, "measured", f"parameters, of {total}, with zero gradient in the first step"
+        )
+    if only_bias and shown is not None:
+        facts |= _limit(network, loss, np.asarray(shown[1], np.float64))
+    measurement = _measured(network, shown, loss, steps, lr, frozen) if steps and shown else []
+    return Theorem(
+        name="Parameters that never move",
+        statement=_statement(network, frozen, total, only_bias),
+        conditions=[
+            Condition("a parameter moves only by its gradient: no weight decay, no noise", None),
+            Condition(
+                "training uses the examples given" if features is not None else "any data", True
+            ),
+        ],
+        proof=list(_proof(network, frozen, features)) if len(frozen) else [],
+        facts=facts,
+        certificate=_certificate(network, frozen) if features is None and len(frozen) else None,
+        measurement=measurement,
+        source="elementary: an induction over the steps with the largest set that keeps itself",
+    )
+
+
+def frozen_for_ever(network: DenseNetwork, features: Array | None = None) -> Frozen:
+    """The largest set of parameters that the induction keeps.
+
+    Args:
+        network: the initial values.
+        features: the examples of training, (n, inputs); any examples without them.
+    """
+    frozen = Frozen(
+        tuple(np.ones(layer.weights.shape, bool) for layer in network.layers),
+        tuple(np.ones(layer.biases.shape, bool) for layer in network.layers),
+    )
+    while True:
+        silent = _silent_units(network, frozen, features)
+        deaf = _deaf_units(network, frozen, features, silent)
+        kept = Frozen(
+            tuple(
+                w & (before[:, None] | d[None, :])
+                for w, before, d in zip(frozen.weights, silent, deaf, strict=False)
+            ),
+            tuple(b & d for b, d in zip(frozen.biases, deaf, strict=True)),
+        )
+        if len(kept) == len(frozen):
+            return frozen
+        frozen = kept
+
+
+def _silent_units(network: DenseNetwork, frozen: Frozen, features: Array | None) -> list[Mask]:
+    """For the inputs and each hidden layer the units whose output is 0 at every step."""
+    silent = [np.zeros(network.inputs, bool) if features is None else (features == 0).all(axis=0)]
+    for number, layer in enumerate(network.layers[:-1]):
+        found = _at_bias(network, frozen, number, silent[-1]) & _gives_zero(
+            layer.activation, layer.biases
+        )
+        if number == 0 and features is not None:
+            found |= _dead(network, frozen, features)
+        silent.append(found)
+    return silent
+
+
+def _at_bias(network: DenseNetwork, frozen: Frozen, number: int, silent: Mask) -> Mask:
+    """Units of a layer that take their first bias from every input at every step."""
+    weights = network.layers[number].weights
+    nothing_in = silent[:, None] | ((weights == 0) & frozen.weights[number])
+    return nothing_in.all(axis=0) & frozen.biases[number]
+
+
+def _gives_zero(name: str, z: Array) -> Mask:
+    """Where an activation is 0 exactly; what only underflows to 0 does not count."""
+    at_zero = activation(name).value(np.zeros(1))[0] == 0
+    return ((z == 0) & at_zero) | ((z <= 0) if name in _OFF_BELOW_ZERO else np.zeros(z.shape, bool))
+
+
+def _has_no_slope(name: str, z: Array) -> Mask:
+    """Where the derivative that training takes is 0 exactly."""
+    at_zero = activation(name).slope(np.zeros(1))[0] == 0
+    low, high = _FLAT_OUTSIDE.get(name, (-np.inf, np.inf))
+    return ((z == 0) & at_zero) | (z <= low) | (z >= high)
+
+
+def _deaf_units(
+    network: DenseNetwork, frozen: Frozen, features: Array | None, silent: list[Mask]
+) -> list[Mask]:
+    """For each layer the units whose delta is 0 at every step."""
+    last = network.layers[-1]
+    deaf = [np.zeros(last.biases.size, bool)]
+    for number in reversed(range(len(network.layers) - 1)):
+        after = network.layers[number + 1]
+        cut = ((after.weights == 0) & frozen.weights[number + 1]) | deaf[0][None, :]
+        layer = network.layers[number]
+        found = cut.all(axis=1) | (
+            _at_bias(network, frozen, number, silent[number])
+            & _has_no_slope(layer.activation, layer.biases)
+        )
+        if number == 0 and features is not None:
+            found |= _dead(network, frozen, features)
+        deaf.insert(0, found)
+    return deaf
+
+
+def _dead(network: DenseNetwork, frozen: Frozen, features: Array) -> Mask:
+    """ReLU units of the first layer that are off for all examples, with room for rounding."""
+    layer = network.layers[0]
+    if layer.activation != "relu":
+        return np.zeros(layer.biases.size, bool)
+    z = features @ layer.weights + layer.biases
+    slack = np.abs(features) @ np.abs(layer.weights) + np.abs(layer.biases)
+    slack = slack * (features.shape[1] + 2) * np.finfo(np.float64).eps
+    zero = (features[:, :, None] * layer.weights[None] == 0).all(axis=1) & (layer.biases <= 0)
+    held = frozen.weights[0].all(axis=0) & frozen.biases[0]
+    return held & ((z + slack <= 0) | zero).all(axis=0)
+
+
+def _statement(network: DenseNetwork, frozen: Frozen, total: int, only_bias: bool) -> str:
+    if only_bias:
+        return (
+            f"In {network.text} nothing but the output bias ever moves: the gradient of the other "
+            f"{len(frozen)} of {total} parameters is exactly 0 at every step."
+        )
+    if not len(frozen):
+        return f"In {network.text} no parameter is proved to stay where it starts."
+    parts = []
+    for number, masks in enumerate(zip(frozen.weights, frozen.biases, strict=True), 1):
+        for name, mask in zip(NAMES, masks, strict=True):
+            if mask.any():
+                count = "all" if mask.all() else f"{int(mask.sum())} of {mask.size}"
+                parts.append(f"{count} {name} of layer {number}")
+    return f"In {network.text} these never move: {', '.join(parts)}."
+
+
+def _proof(network: DenseNetwork, frozen: Frozen, features: Array | None) -> Iterator[str]:
+    yield (
+        "Suppose that after some steps the parameters named above are where they started; before "
+        "the first step they are."
+    )
+    silent = _silent_units(network, frozen, features)
+    deaf = _deaf_units(network, frozen, features, silent)
+    dead = _dead(network, frozen, features) if features is not None else None
+    for number, layer in enumerate(network.layers[:-1], 1):
+        if dead is not None and number == 1 and dead.any():
+            yield (
+                f"{_units(dead)} of layer 1 take a number below or at 0 from every example, for "
+                "their weights and biases have not moved: they give 0, and their slope is 0."
+            )
+        if silent[number].any():
+            yield (
+                f"{_units(silent[number])} of layer {number} give 0 for every input, because all "
+                f"that reaches them is 0 and {layer.activation}(0) = 0."
+            )
+        if deaf[number - 1].any():
+            yield (
+                f"The delta of {_units(deaf[number - 1]).lower()} of layer {number} is 0: every "
+                "weight from them is 0 or ends at a unit whose delta is 0 (the slope of the "
+                "activation does not matter, it is multiplied by 0), or their slope is 0 for "
+                "every input."
+            )
+    yield (
+        "The gradient of a weight is the sum over examples of (output of the unit it leaves) · "
+        "(delta of the unit it enters), that of a bias the sum of the deltas: for each parameter "
+        "named above one factor is 0, so the gradient is 0 and the step leaves it where it is."
+    )
+    yield "By induction over the steps this holds for ever."
+
+
+def _units(mask: Mask) -> str:
+    if mask.all():
+        return "All units"
+    numbers = np.flatnonzero(mask) + 1
+    shown = ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")
+    return f"Unit {shown}" if len(numbers) == 1 else f"Units {shown}"
+
+
+def _zero_now(
+    network: DenseNetwork, data: tuple[ArrayLike, ArrayLike] | None, loss: str
+) -> int | None:
+    if data is None:
+        return None
+    found = gradients(network, data[0], data[1], loss)
+    return sum(int((w == 0).sum() + (b == 0).sum()) for w, b in found)
+
+
+def _limit(network: DenseNetwork, loss: str, targets: Array) -> dict[str, Fact]:
+    """Where the output bias goes when nothing else moves."""
+    if network.layers[-1].activation != "linear" or targets.shape[1] != 1:
+        return {}
+    words, value = loss_of(loss).constant(targets[:, 0])
+    if not np.isfinite(value):
+        return {}
+    best = loss_of(loss).value(np.full(targets.shape, value), targets)
+    return {
+        "limit": Fact(value, "proved", f"the best constant output under {loss}: {words}"),
+        "limit_loss": Fact(best, "proved", "the loss there"),
+        "stays_at_zero": Fact(value == 0, "proved", "the output stays 0"),
+    }
+
+
+def _measured(
+    network: DenseNetwork,
+    data: tuple[ArrayLike, ArrayLike],
+    loss: str,
+    steps: int,
+    lr: float,
+    frozen: Frozen,
+) -> list[Block]:
+    inputs, targets = np.asarray(data[0], np.float64), np.asarray(data[1], np.float64)
+    rows: list[list[float]] = []
+    worst = 0.0
+
+    def watch(step: int, now: DenseNetwork) -> None:
+        nonlocal worst
+        for at, (new, old) in enumerate(zip(now.layers, network.layers, strict=True)):
+            for a, b, mask in (
+                (new.weights, old.weights, frozen.weights[at]),
+                (new.biases, old.biases, frozen.biases[at]),
+            ):
+                worst = max(worst, float(np.abs(a - b)[mask].max(initial=0.0)))
+        if step in (0, 1, 2, 10, 100, steps):
+            output = now.predict(inputs)
+            rows.append([step, float(now.layers[-1].biases[0]), float(output.mean()),
+                         loss_of(loss).value(output, targets)])  # fmt: skip
+
+    train(network, inputs, targets, loss=loss, steps=steps, rule=Rule(lr=lr), watch=watch)
+    return [
+        Text(
+            f"{steps} steps of gradient descent on {len(inputs)} examples: the parameters above "
+            f"moved by {worst:.0e} at most."
+        ),
+        Table(["step", "output bias", "mean output", "loss"], rows),
+    ]
+
+
+def _certificate(network: DenseNetwork, frozen: Frozen) -> dict[str, object]:
+    return {
+        "kind": "frozen_parameters",
+        "layers": [
+            {
+                "zero_at_zero": bool(activation(layer.activation).value(np.zeros(1))[0] == 0),
+                "zero_weights": (layer.weights == 0).astype(int).tolist(),
+                "zero_biases": (layer.biases == 0).astype(int).tolist(),
+                "frozen_weights": w.astype(int).tolist(),
+                "frozen_biases": b.astype(int).tolist(),
+            }
+            for layer, w, b in zip(network.layers, frozen.weights, frozen.biases, strict=True)
+        ],
+    }
