@@ -10,6 +10,7 @@ import ast
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeGuard
 
 Maker = Callable[[ast.AST, Mapping[str, str]], Iterator[ast.AST]]
 """Given a node and the shapes of the symbols, the nodes to put in its place."""
@@ -59,12 +60,17 @@ class _Put(ast.NodeTransformer):
         return self.new if node is self.old else self.generic_visit(node)
 
 
-def _is(node: ast.AST, *operators: type) -> bool:
+def _is(node: ast.AST, *operators: type) -> TypeGuard[ast.BinOp]:
     return isinstance(node, ast.BinOp) and isinstance(node.op, operators)
 
 
-def _is_delta(node: ast.AST) -> bool:
+def _is_delta(node: ast.AST) -> TypeGuard[ast.List]:
     return isinstance(node, ast.List) and isinstance(node.elts[0], ast.Compare)
+
+
+def _is_equality(delta: ast.List) -> bool:
+    inner = delta.elts[0]
+    return isinstance(inner, ast.Compare) and isinstance(inner.ops[0], ast.Eq)
 
 
 def _is_slope(node: ast.AST) -> bool:
@@ -112,7 +118,7 @@ def missing_factor(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST
 def missing_delta(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST]:
     if _is(node, ast.Mult):
         for kept, lost in ((node.left, node.right), (node.right, node.left)):
-            if _is_delta(lost) and isinstance(lost.elts[0].ops[0], ast.Eq):
+            if _is_delta(lost) and _is_equality(lost):
                 yield kept
 
 
@@ -140,8 +146,8 @@ def transposed(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST]:
 
 
 def wrong_delta(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST]:
-    if _is_delta(node) and isinstance(node.elts[0].ops[0], ast.Eq):
-        one = node.elts[0]
+    if _is_delta(node) and _is_equality(node):
+        one: Any = node.elts[0]
         for other in "ijklab":
             yield ast.List(
                 [ast.Compare(ast.Name(other, ast.Load()), one.ops, one.comparators)], ast.Load()
@@ -169,8 +175,9 @@ def wrong_axis(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call):
         for k, option in enumerate(node.keywords):
             if option.arg == "axis" and isinstance(option.value, ast.Constant):
+                other = 1 if option.value.value == 0 else 0
                 changed = [*node.keywords]
-                changed[k] = ast.keyword("axis", ast.Constant(1 - option.value.value))
+                changed[k] = ast.keyword("axis", ast.Constant(other))
                 yield ast.Call(node.func, node.args, changed)
 
 

@@ -24,8 +24,10 @@ from backprove.checking.comparison import (
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
 from backprove.checking.structures import IMPLIED_BY
+from backprove.checking.tidying import tidied_claim, with_left_side
 from backprove.checking.trial import printed
-from backprove.checking.verdict import MISTAKES, Verdict
+from backprove.checking.verdict import Verdict
+from backprove.checking.wording import sentence
 from backprove.errors import InputError, NotationError
 from backprove.notation import building as b
 from backprove.notation.axes import Size, shape_text
@@ -295,16 +297,16 @@ def _wrong(
     if assumed is not None and (mistake is None or mistake.name != "transposed"):
         # One transpose that repairs the claim is a smaller mistake than an assumption.
         mistake = replace(assumed, fixed=mistake.fixed if mistake else None)
-    message = _message(mistake, found)
+    fixed = _repaired(question, read, arrangement, mistake, indices)
     return Verdict(
         "wrong",
         claim,
-        message,
+        _message(mistake, found, fixed),
         "measured",
         mistake=mistake.name if mistake else None,
         where=mistake.where if mistake else _entry_text(found),
         counterexample=found.counterexample,
-        fixed=_repaired(question, read, arrangement, mistake, indices),
+        fixed=fixed,
         also=list(mistake.also) if mistake else [],
         evidence="The counterexample is one evaluation; anyone can repeat it.",
     )
@@ -322,33 +324,25 @@ def _repaired(
     for text in (mistake.fixed if mistake else None, right):
         if text is None:
             continue
-        if read.left.strip() and not _LEFT_SIDE.match(text):
-            text = f"{read.left.strip()} = {text}"
+        text = with_left_side(text, read.left)
         try:
             known = classify_claim(text, question.symbols)
             tensor = _read(question, text, known, arrangement.tensor.shape)
         except InputError:
             continue
         if _equal_in(question.derivation.program, arrangement, tensor):
-            return text
+            return tidied_claim(text, known, question.symbols)
     return right
 
 
-_LEFT_SIDE = re.compile(r"^\s*\w+\s*(?:\[[^\]]*\])?\s*=(?!=)")
-
-
-def _message(mistake: Mistake | None, found: Comparison) -> str:
+def _message(mistake: Mistake | None, found: Comparison, fixed: str | None) -> str:
     example = found.counterexample
     assert example is not None
     entry = f"entry {list(example.entry)}" if example.entry else "the value"
     numbers = (
         f"At a random point {entry} is {example.expected:.6g}, the claim gives {example.given:.6g}."
     )
-    if mistake is None:
-        return f"Wrong. {numbers}"
-    what = MISTAKES[mistake.name]
-    where = f" ({mistake.where})" if mistake.where else ""
-    return f"Wrong: {what}{where}. {numbers}"
+    return f"{sentence(mistake, fixed) if mistake else 'Wrong.'} {numbers}"
 
 
 def _entry_text(found: Comparison) -> str | None:
@@ -367,8 +361,8 @@ def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
             f"the derivative {question.derivation.shape_statement}."
         )
     fixed = printed(truth, ())
-    if not _LEFT_SIDE.match(fixed) and read.kind != "index":
-        fixed = f"{read.left.strip() or 'J'} = {fixed}"
+    if read.kind != "index":
+        fixed = with_left_side(fixed, read.left.strip() or "J")
     return Verdict(
         "wrong", claim, message, "proved", mistake="wrong_shape", where="shape", fixed=fixed
     )
@@ -574,14 +568,18 @@ def _equality_verdict(
             read=lambda text: read_matrix_claim(classify_claim(text, symbols), symbols, sizes),
             extra=extra,
         )
+    fixed = (mistake.fixed if mistake else None) or fixed
+    if fixed and right:
+        fixed = with_left_side(fixed, right.partition("=")[0])
+        fixed = tidied_claim(fixed, classify_claim(fixed, symbols), symbols)
     return Verdict(
         "wrong",
         claim,
-        _message(mistake, found),
+        _message(mistake, found, fixed),
         "measured",
         mistake=mistake.name if mistake else None,
         where=mistake.where if mistake else _entry_text(found),
         counterexample=found.counterexample,
-        fixed=(mistake.fixed if mistake else None) or fixed,
+        fixed=fixed,
         also=list(mistake.also) if mistake else [],
     )

@@ -22,15 +22,17 @@ class FactorEdits(ClaimPlaces):
     """Edits of one factor, number or term."""
 
     def _numbers(self) -> Iterator[PlaceEdit]:
-        for at in self.formulas:
-            place = self.written.places[at]
-            if isinstance(place.value, (tuple, str)) or place.value is None:
+        values = {at: self.written.places[at].value for at in self.formulas}
+        for at, value in values.items():
+            if self._node(at).kind == "number":
+                yield from self._near_numbers(at, np.asarray(value, dtype=float))
+        for at, value in values.items():
+            if isinstance(value, (tuple, str)) or value is None:
+                continue
+            if self._node(at).kind == "number":
                 continue
             text = self.written.source(at)
-            value = np.asarray(place.value, dtype=float)
-            if place.node.kind == "number":
-                yield from self._near_numbers(at, value)
-                continue
+            value = np.asarray(value, dtype=float)
             for number, by, name in (
                 (2.0, f"(2*({text}))", "missing_factor"),
                 (0.5, f"(({text})/2)", self._half(text)),
@@ -57,6 +59,10 @@ class FactorEdits(ClaimPlaces):
         above = self._node(place.parent) if place.parent >= 0 else None
         exponent = above is not None and above.value == "**" and place.slot == 1
         divisor = above is not None and above.value == "/" and place.slot == 1
+        if exponent and number == 2:  # x² for x: the whole power, not its exponent, is put right
+            base = self.written.places[place.parent].node.children[0]
+            by = self.written.text[base.span.start : base.span.end]
+            yield from self._changed(place.parent, f"({by})", "extra_factor", by)
         for other in (number - 1, number + 1, 2 * number, number / 2):
             grows = other > number if exponent else (abs(other) > abs(number)) != divisor
             name = "missing_factor" if grows else "extra_factor"

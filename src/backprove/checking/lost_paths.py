@@ -34,6 +34,10 @@ LINEAR = ("add", "subtract", "negative", "sum", "mean", "transpose", "reshape", 
           "getitem", "concatenate", "stack", "tril", "triu", "diag", "cumsum")  # fmt: skip
 ALGEBRA = (*(o for o in LINEAR if o not in ("sum", "mean", "cumsum")),
            "multiply", "matmul", "einsum", "outer", "kron", "dot")  # fmt: skip
+WORDS = {"matmul": "the matrix product", "multiply": "the product", "add": "the sum",
+         "subtract": "the difference", "divide": "the quotient", "power": "the power",
+         "transpose": "the transpose", "index": "the entries", "negative": "the minus sign",
+         "einsum": "the einsum"}  # fmt: skip
 PRODUCTS = ("multiply", "divide", "matmul", "einsum", "outer", "kron", "dot")
 
 
@@ -348,4 +352,5 @@ def _is_diagonal(matrix: np.ndarray) -> bool:
 
 def _path_text(edge: _Edge) -> str:
     c = edge.contribution
-    return f"the path through {c.consumer.operation or c.consumer.name}"
+    operation = c.consumer.operation or c.consumer.name
+    return f"the path through {WORDS.get(operation, operation)}"

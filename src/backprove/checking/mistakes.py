@@ -45,6 +45,7 @@ from backprove.notation.expressions import (
 from backprove.notation.operations import Program
 
 
+@np.errstate(all="ignore")
 def find_mistake(
     program: Program,
     truth: Tensor,

@@ -70,11 +70,21 @@ class PlaceEdits(FactorEdits):
                 inner = self.written.text[place.node.children[0].span.start : place.node.span.end]
                 yield self._edit(at, -np.asarray(place.value), inner, "sign")
             elif not isinstance(place.value, (tuple, str)) and place.value is not None:
-                by = f"(-({self.written.source(at)}))"
-                edit = self._edit(at, -np.asarray(place.value), by, "sign")
-                yield replace(
-                    edit, weak=self._inside_function(at) and not self._asked(-place.value)
-                )
+                weak = self._inside_function(at) and not self._asked(-place.value)
+                yield replace(self._negated(at), weak=weak)
+
+    def _negated(self, at: int) -> PlaceEdit:
+        """One place with the other sign: a - b for a + b."""
+        place = self.written.places[at]
+        value = -np.asarray(place.value)
+        above = self._node(place.parent) if place.parent >= 0 else None
+        if above is None or above.value not in ("+", "-") or place.slot != 1:
+            return self._edit(at, value, f"(-({self.written.source(at)}))", "sign")
+        left, right = (self.written.text[c.span.start : c.span.end] for c in above.children)
+        by = f"(({left}) {'-' if above.value == '+' else '+'} ({right}))"
+        whole = self.written.whole(at, value)
+        text = self.written.replaced(place.parent, by)
+        return PlaceEdit(whole, text, "sign", self.written.source(at))
 
     def _letters(self) -> Iterator[PlaceEdit]:
         written = self.written

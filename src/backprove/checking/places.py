@@ -68,7 +68,7 @@ class Written:
         right = only(claim.text, claim.right_span)
         plain = Reader(names, {}, {})
         if indices:
-            self.tree = _index_tree(right, ranks)
+            self.tree = index_tree(right, ranks)
             sizes = letter_sizes(self.tree, dict(zip(indices, shape, strict=True)), plain)
             if np.prod(list(sizes.values())) > MAX_ENTRIES:
                 raise NotRead("too many entries")
@@ -143,7 +143,7 @@ class Written:
         """Another text in the claim's own words, as tree and value; None if it has no value."""
         try:
             tree = (
-                _index_tree(text, {n: np.ndim(v) for n, v in self.names.items()})
+                index_tree(text, {n: np.ndim(v) for n, v in self.names.items()})
                 if self.indices
                 else parse(text)
             )
@@ -153,7 +153,8 @@ class Written:
             return None
 
 
-def _index_tree(text: str, ranks: Mapping[str, int]) -> Node:
+def index_tree(text: str, ranks: Mapping[str, int]) -> Node:
+    """The right side of an index formula as a tree; ``ranks`` says how many indices a name has."""
     parser = IndexParser(text, ranks)
     tree = parser.expression()
     parser.expect_end()
