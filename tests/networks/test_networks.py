@@ -200,7 +200,9 @@ def test_the_forward_pass_is_the_formula_and_shows_its_activations():
     parameters = initialise(mlp, 0)
     x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     seen: dict[int, jax.Array] = {}
-    outputs = forward(parameters, jnp.asarray(x), jnp.tanh, observe=seen.__setitem__)
+    outputs = forward(
+        parameters, jnp.asarray(x), jnp.tanh, observe=lambda i, z, h: seen.update({i: h})
+    )
     first, second, last = [(p["weights"], p["biases"]) for p in parameters]
     h1 = np.tanh(x @ first[0] + first[1])
     h2 = np.tanh(h1 @ second[0] + second[1])

@@ -108,7 +108,9 @@ def initialise(
         initialiser: a key of :data:`INITIALISERS`.
 
     Returns:
-        For each layer ``weights`` (fan-in, fan-out) and ``biases`` (fan-out,), float32.
+        For each layer ``weights`` (fan-in, fan-out) and ``biases`` (fan-out,), float32; hidden
+        layers with normalisation also have ``scale`` (ones) and ``shift`` (zeros), and those with
+        batch normalisation have no biases.
 
     Raises:
         SetupError: an unknown initialiser.
@@ -124,5 +126,11 @@ def initialise(
     for number, (fan_in, fan_out) in enumerate(mlp.layers):
         stream = np.random.Generator(np.random.PCG64([_WEIGHT_STREAM, seed, number]))
         weights, biases = draw(stream, fan_in, fan_out)
-        layers.append({"weights": weights.astype(np.float32), "biases": biases.astype(np.float32)})
+        layer = {"weights": weights.astype(np.float32), "biases": biases.astype(np.float32)}
+        if mlp.normalisation != "none" and number < len(mlp.hidden):
+            if mlp.normalisation == "batch":
+                del layer["biases"]
+            layer["scale"] = np.ones(fan_out, np.float32)
+            layer["shift"] = np.zeros(fan_out, np.float32)
+        layers.append(layer)
     return tuple(layers)

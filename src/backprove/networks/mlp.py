@@ -29,7 +29,9 @@ class MLP:
         residual: whether each hidden layer whose input has its own width adds that input to its
             output (He, Zhang, Ren, Sun, CVPR 2016, eq. 1).
         normalisation: ``batch`` (Ioffe and Szegedy, ICML 2015) or ``layer`` (Ba, Kiros, Hinton,
-            2016) before each activation, with a learned scale and shift for each unit.
+            2016) before each activation, with a learned scale and shift for each unit. Batch
+            normalisation takes the place of the biases: it would subtract them again, so that
+            only rounding would move them.
 
     Raises:
         SetupError: a width out of range, or an unknown normalisation.
@@ -68,7 +70,7 @@ class MLP:
     def parameters(self) -> int:
         """The number of learned values: weights, biases, scales and shifts."""
         dense = sum((fan_in + 1) * fan_out for fan_in, fan_out in self.layers)
-        return dense + (2 * sum(self.hidden) if self.normalisation != "none" else 0)
+        return dense + {"none": 0, "batch": 1, "layer": 2}[self.normalisation] * sum(self.hidden)
 
     @property
     def flops(self) -> int:

@@ -9,17 +9,21 @@ rounding only.
 from __future__ import annotations
 
 from backprove.training.devices import devices
-from backprove.training.group import Group, State
+from backprove.training.group import Group, Learned, State
 from backprove.training.optimisers import OPTIMISERS, Optimiser
+from backprove.training.probe import LAYER_MEASURES
 from backprove.training.program import Model, Program
 from backprove.training.records import MEASURES, Past, Records, record
-from backprove.training.schedules import SCHEDULES, Schedule
+from backprove.training.schedules import SCHEDULES, Schedule, multipliers
+from backprove.training.weights import save_weights, weights
 
 __all__ = [
+    "LAYER_MEASURES",
     "MEASURES",
     "OPTIMISERS",
     "SCHEDULES",
     "Group",
+    "Learned",
     "Model",
     "Optimiser",
     "Past",
@@ -28,5 +32,8 @@ __all__ = [
     "Schedule",
     "State",
     "devices",
+    "multipliers",
     "record",
+    "save_weights",
+    "weights",
 ]

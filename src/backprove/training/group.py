@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,33 +14,62 @@ from numpy.typing import NDArray
 
 from backprove.datasets import Dataset, Split
 from backprove.errors import SetupError
-from backprove.networks import LOSSES, Parameters, forward, initialise, switch
+from backprove.networks import LOSSES, Parameters, Statistics, initialise
 from backprove.training.devices import devices
-from backprove.training.optimisers import OPTIMISERS
-from backprove.training.program import Model, Program
+from backprove.training.fusion import Inner, chosen
+from backprove.training.probe import LAYER_MEASURES, PROBED
+from backprove.training.program import (
+    Model,
+    Parts,
+    Program,
+    Scalars,
+    numbers,
+    parts_of,
+    refuse_foreign,
+)
+from backprove.training.schedules import multipliers
+from backprove.training.steps import SHARED, STACKED, compiled
 
-Inner = Literal["map", "vmap"]
+_ORDER_STREAM, _NOISE_STREAM, _MIXUP_STREAM = 3, 4, 5  # splits (1), first weights (2)
+_CHUNK = 256  # examples measured at a time: their activations stay in a core's own cache
 
-_ORDER_STREAM = 3  # other streams: splits (1), first weights (2)
-_CHUNK = 2048  # examples measured at a time: bounds memory, and is past where speed levels off
-_SMALL = 5_000  # parameters below which stacked products beat a loop on a CPU (measured: 16 wide)
-_STACKED, _SHARED = PartitionSpec("models"), PartitionSpec()
+Measures = dict[str, NDArray[np.float64]]
 
 
-class Scalars(NamedTuple):
-    """The scalars of each model on the devices, (models,) each."""
+class Learned(NamedTuple):
+    """What a model has learned: all that is needed to use it."""
 
-    learning_rate: Any
-    activation: Any
-    seed: Any  # position among the distinct seeds
+    parameters: Parameters
+    statistics: Statistics
+
+
+class Parked(NamedTuple):
+    """A model that has stopped: its arrays, and its measures at its last epoch."""
+
+    leaves: list[NDArray]
+    measures: dict[str, NDArray]
 
 
 class State(NamedTuple):
-    """Everything that training changes; with the group, it determines all that follows."""
+    """Everything that training changes; with the group, it determines all that follows.
+
+    Args:
+        epoch: epochs trained.
+        parameters: of each model in the stack.
+        optimiser: its moments.
+        statistics: its running statistics of batch normalisation.
+        best: what each model had learned at its best epoch, if the group keeps that.
+        stack: the models in the stack, by position in the group.
+        parked: the models that have stopped, by position; they may still be in the stack.
+    """
 
     epoch: int
     parameters: Parameters
     optimiser: Any
+    statistics: Statistics
+    best: Learned | None
+    stack: tuple[int, ...]
+    parked: Mapping[int, Parked]
 
 
 class Group:
@@ -54,6 +83,10 @@ class Group:
         inner: how a device runs its models: one after the other (``map``) or as stacked products
             (``vmap``); by default whichever was measured to be faster.
         on: the JAX devices; all by default.
+        keep_best: whether states also hold what each model had learned at its best dev loss.
+
+    Raises:
+        SetupError: a model that the program cannot train, or data without the targets of its loss.
 
     >>> from backprove.datasets import load
     >>> from backprove.networks import MLP
@@ -73,24 +106,30 @@ class Group:
         resplit: bool = True,
         inner: Inner | None = None,
         on: Sequence[Any] | None = None,
+        keep_best: bool = False,
     ) -> None:
-        foreign = {model.activation for model in models} - set(program.activations)
-        if foreign or not models:
-            given = f"activation={foreign.pop()!r}" if foreign else "No model"
-            raise SetupError(f"{given}; expected models with {', '.join(program.activations)}.")
         self.program = program
         self.models = tuple(models)
+        refuse_foreign(program, self.models)
+        if getattr(data, LOSSES[program.loss].targets) is None:
+            raise SetupError(
+                f"The loss {program.loss} needs {LOSSES[program.loss].targets}, which the data "
+                f"set {data.name} does not have."
+            )
         self.data = data
         self.seeds = tuple(sorted({model.seed for model in models}))
         self.splits = [data.split(seed if resplit else None) for seed in self.seeds]
+        self.keep_best = keep_best
+        self._resplit = resplit
         on = tuple(on or devices())[: len(self.models)]
         self._mesh = Mesh(np.array(on), ("models",))
         # Each device gets equally many models; the last model fills up and its copies are dropped.
         missing = -len(self.models) % len(on)
         self._stacked = self.models + self.models[-1:] * missing
-        small = on[0].platform != "cpu" or program.mlp.parameters <= _SMALL
-        programs = _compiled(program, self._mesh, inner or ("vmap" if small else "map"))
-        self._begin, self._advance, self._measure, self._score = programs
+        self.inner: Inner = inner or chosen(program, len(self._stacked) // len(on), on[0])
+        self._programs = compiled(program, self._parts, self._mesh, self.inner)
+        self._ready: dict[str, Any] = {}
+        self._smaller: dict[tuple[int, ...], Group] = {}
 
     def start(self) -> State:
         """The state before training."""
@@ -102,11 +141,47 @@ class Group:
                 drawn[key] = initialise(mlp, *key)
         each = [drawn[model.seed, model.initialiser] for model in self._stacked]
         stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *each)
-        parameters = jax.device_put(stacked, self._placed(_STACKED))
-        return State(0, parameters, self._begin(parameters))
+        widths = mlp.hidden if mlp.normalisation == "batch" else ()
+        shapes = [(len(self._stacked), width) for width in widths]
+        at_rest = tuple(
+            {"mean": np.zeros(shape, np.float32), "variance": np.ones(shape, np.float32)}
+            for shape in shapes
+        )
+        learned = self._put(Learned(stacked, at_rest), STACKED)
+        best = self._put(Learned(stacked, at_rest), STACKED) if self.keep_best else None
+        everyone = tuple(range(len(self.models)))
+        return State(
+            0, learned.parameters, self._programs.begin(learned.parameters), learned.statistics,
+            best, everyone, {},
+        )  # fmt: skip
+
+    def compile(self) -> None:
+        """Compile the programs of training and measuring now, for instance in another thread.
+
+        Otherwise they are compiled when they are first used.
+        """
+        state = self.start()
+        for name, program, arguments in (
+            ("advance", self._programs.advance, self._to_advance(state)),
+            ("measure", self._programs.measure, self._to_measure(state)),
+        ):
+            if name not in self._ready:
+                self._ready[name] = program.lower(*arguments).compile()
+
+    @property
+    def memory(self) -> int:
+        """Bytes that training takes on each device, as the compiler counts them."""
+        self.compile()
+        size = self._ready["advance"].memory_analysis()
+        return int(
+            size.argument_size_in_bytes
+            + size.output_size_in_bytes
+            - size.alias_size_in_bytes
+            + size.temp_size_in_bytes
+        )
 
     def advance(self, state: State) -> State:
-        """Train all models for one epoch.
+        """Train all models that have not stopped for one epoch.
 
         Args:
             state: the state before; its arrays are used up.
@@ -114,31 +189,41 @@ class Group:
         Returns:
             The state after.
         """
-        rows = np.stack([self._order(i, state.epoch) for i in range(len(self.seeds))])
-        parameters, optimiser = self._advance(
-            state.parameters, state.optimiser, self._scalars, rows, *self._examples
-        )
-        return State(state.epoch + 1, parameters, optimiser)
+        group = self._of(state)
+        run = group._ready.get("advance", group._programs.advance)
+        parameters, optimiser, statistics = run(*group._to_advance(state))
+        return state._replace(
+            epoch=state.epoch + 1, parameters=parameters, optimiser=optimiser,
+            statistics=statistics,
+        )  # fmt: skip
 
-    def measure(self, state: State) -> dict[str, NDArray[np.float64]]:
-        """Loss and score of all models on train, dev and test.
+    def measure(self, state: State) -> Measures:
+        """Loss and score of all models on train, dev and test, and what is seen in their layers.
 
         Args:
             state: the state to measure; it stays usable.
 
         Returns:
-            ``train_loss``, ``train_score``, ..., (models,) each; a score is NaN where its loss is
-            not finite.
+            ``train_loss``, ``train_score``, ..., (models,) each, and :data:`LAYER_MEASURES`,
+            (models, layers) each. A score is NaN where its loss is not finite. Models that have
+            stopped keep their last measures.
         """
-        sums = self._measure(state.parameters, self._scalars, self._judged, *self._examples)
-        measures: dict[str, NDArray[np.float64]] = {}
+        group = self._of(state)
+        run = group._ready.get("measure", group._programs.measure)
+        sums, seen = run(*group._to_measure(state))
+        count, measures = len(group.models), {}
         for part, total in sums.items():
-            count = len(getattr(self.splits[0], part))
-            loss, score = np.asarray(total, np.float64)[: len(self.models)].T / count
+            loss, score = np.asarray(total, np.float64)[:count].T / len(
+                getattr(group.splits[0], part)
+            )
             measures[f"{part}_loss"] = loss
             # No output is no answer, although NaN > 0 would count as one.
-            measures[f"{part}_score"] = np.where(np.isfinite(loss), score, np.nan)
-        return measures
+            measures[f"{part}_score"] = np.where(
+                np.isfinite(loss), group._scored(part, score), np.nan
+            )
+        for name in LAYER_MEASURES:
+            measures[name] = np.asarray(seen[name], np.float64)[:count]
+        return _spread(measures, state, len(self.models))
 
     def scores(self, state: State, part: str) -> NDArray[np.float32]:
         """The score of every example of a part for all models.
@@ -148,23 +233,100 @@ class Group:
             part: ``dev`` or ``test``.
 
         Returns:
-            (models, examples), in the order of the rows of each model's part.
+            (models, examples), in the order of the rows of each model's part. Their mean is the
+            score of the part.
         """
+        if state.parked:
+            state = self.restore(state.epoch, self.saved(state))
         rows = self._judged[part]
-        scores = self._score(state.parameters, self._scalars, rows, *self._examples)
-        return np.asarray(scores)[: len(self.models), : len(getattr(self.splits[0], part))]
+        scores = self._programs.score(
+            state.parameters, state.statistics, self._scalars, rows, *self._examples
+        )
+        count = len(getattr(self.splits[0], part))
+        return self._scored(part, np.asarray(scores)[: len(self.models), :count])
 
-    def parameters(self, state: State, model: int) -> Parameters:
-        """The parameters of one model as NumPy arrays.
+    def improve(self, state: State, models: Sequence[int]) -> State:
+        """Keep what some models have learned as their best.
+
+        Args:
+            state: of a group with ``keep_best``.
+            models: by position in the group.
+
+        Returns:
+            The state with the best of these models replaced.
+        """
+        if state.best is None or not models:
+            return state
+        group = self._of(state)
+        better = np.isin(state.stack, list(set(models) - state.parked.keys()))
+        filled = np.concatenate([better, np.zeros(len(group._stacked) - len(better), bool)])
+        new = Learned(state.parameters, state.statistics)
+        best = _replaced(group._put(filled, STACKED), new, state.best)
+        return state._replace(best=best)
+
+    def stop(self, state: State, models: Sequence[int], measures: Measures) -> State:
+        """Train some models no further.
+
+        They leave the stack once half of it has stopped.
+
+        Args:
+            state: the state; its arrays are used up.
+            models: by position in the group.
+            measures: those of this state, of all models.
+
+        Returns:
+            A state in which these models stay as they are.
+        """
+        new = [model for model in models if model not in state.parked]
+        if not new:
+            return state
+        leaves = [np.asarray(leaf) for leaf in self._leaves(state)]
+        parked = dict(state.parked)
+        for model in new:
+            at = state.stack.index(model)
+            kept = {name: values[model] for name, values in measures.items()}
+            parked[model] = Parked([leaf[at].copy() for leaf in leaves], kept)
+        state = state._replace(parked=parked)
+        remaining = tuple(model for model in state.stack if model not in parked)
+        if not remaining or 2 * len(remaining) > len(state.stack):
+            return state
+        rows = np.array([state.stack.index(model) for model in remaining])
+        state = state._replace(stack=remaining)
+        group = self._of(state)
+        return group._filled(state, [leaf[rows] for leaf in leaves])
+
+    def learned(self, state: State, model: int, which: str = "last") -> Learned:
+        """What one model has learned, as NumPy arrays.
 
         Args:
             state: the state to read.
             model: its position in the group.
+            which: ``last``, or ``best`` in a group with ``keep_best``.
 
         Returns:
-            For each layer ``weights`` (fan-in, fan-out) and ``biases`` (fan-out,).
+            For each layer ``weights`` (fan-in, fan-out), ``biases`` (fan-out,) and, with
+            normalisation, ``scale`` and ``shift``; and running statistics of batch normalisation.
+
+        Raises:
+            SetupError: the best is asked for, but was not kept.
         """
-        return jax.tree.map(lambda array: np.asarray(array[model]), state.parameters)
+        if which not in ("last", "best") or (which == "best" and state.best is None):
+            raise SetupError(
+                f"weights={which!r}; expected last, or best in a group with keep_best=True."
+            )
+        tree = (state.parameters, state.optimiser, state.statistics, state.best)
+        leaves, structure = jax.tree.flatten(tree)
+        if model in state.parked:
+            own = state.parked[model].leaves
+        else:
+            at = state.stack.index(model)
+            own = [np.asarray(leaf[at]) for leaf in leaves]
+        parameters, _, statistics, best = jax.tree.unflatten(structure, own)
+        return best if which == "best" else Learned(parameters, statistics)
+
+    def parameters(self, state: State, model: int) -> Parameters:
+        """The parameters of one model as NumPy arrays; see :meth:`learned`."""
+        return self.learned(state, model).parameters
 
     def saved(self, state: State) -> dict[str, NDArray]:
         """The arrays of a state, one for each leaf, without the copies that fill up the devices.
@@ -175,11 +337,17 @@ class Group:
         Returns:
             Arrays (models, ...) by number; :meth:`restore` takes them.
         """
-        leaves = jax.tree.leaves((state.parameters, state.optimiser))
-        return {str(i): np.array(leaf[: len(self.models)]) for i, leaf in enumerate(leaves)}
+        arrays = {}
+        for i, leaf in enumerate(self._leaves(state)):
+            whole = np.empty((len(self.models), *leaf.shape[1:]), leaf.dtype)
+            whole[list(state.stack)] = leaf[: len(state.stack)]
+            for model, parked in state.parked.items():
+                whole[model] = parked.leaves[i]
+            arrays[str(i)] = whole
+        return arrays
 
     def restore(self, epoch: int, arrays: Mapping[str, NDArray]) -> State:
-        """The state that was saved.
+        """The state that was saved, with all models in the stack.
 
         Args:
             epoch: its epoch.
@@ -188,33 +356,82 @@ class Group:
         Returns:
             A state that goes on with the same numbers.
         """
-        start = self.start()
-        leaves, structure = jax.tree.flatten((start.parameters, start.optimiser))
-        copies = len(self._stacked) - len(self.models)
-        filled = [
-            np.concatenate([a, np.repeat(a[-1:], copies, axis=0)])
-            for a in (arrays[str(i)] for i in range(len(leaves)))
-        ]
-        placed = jax.device_put(jax.tree.unflatten(structure, filled), self._placed(_STACKED))
-        return State(epoch, *placed)
+        start = self.start()._replace(epoch=epoch)
+        return self._filled(start, [arrays[str(i)] for i in range(len(arrays))])
 
-    def _placed(self, spec: PartitionSpec) -> NamedSharding:
-        return NamedSharding(self._mesh, spec)
+    @cached_property
+    def _parts(self) -> Parts:
+        return parts_of(self.models)
+
+    def _of(self, state: State) -> Group:
+        """The group of the models in the stack of a state."""
+        if len(state.stack) == len(self.models):
+            return self
+        if state.stack not in self._smaller:
+            self._smaller = {  # older stacks are not needed again
+                state.stack: Group(
+                    self.program, [self.models[i] for i in state.stack], self.data,
+                    resplit=self._resplit, inner=self.inner, on=tuple(self._mesh.devices.flat),
+                    keep_best=self.keep_best,
+                )
+            }  # fmt: skip
+        return self._smaller[state.stack]
+
+    @staticmethod
+    def _leaves(state: State) -> list[Any]:
+        return jax.tree.leaves((state.parameters, state.optimiser, state.statistics, state.best))
+
+    def _filled(self, state: State, leaves: Sequence[NDArray]) -> State:
+        """The state with other arrays (models, ...), filled up for the devices."""
+        tree = (state.parameters, state.optimiser, state.statistics, state.best)
+        copies = len(self._stacked) - len(self.models)
+        filled = [np.concatenate([a, np.repeat(a[-1:], copies, axis=0)]) for a in leaves]
+        placed = self._put(jax.tree.unflatten(jax.tree.structure(tree), filled), STACKED)
+        parameters, optimiser, statistics, best = placed
+        return state._replace(
+            parameters=parameters, optimiser=optimiser, statistics=statistics, best=best
+        )
+
+    def _put(self, arrays: Any, spec: PartitionSpec) -> Any:
+        return jax.device_put(arrays, NamedSharding(self._mesh, spec))
+
+    def _to_advance(self, state: State) -> tuple[Any, ...]:
+        rows = np.stack([self._order(i, state.epoch) for i in range(len(self.seeds))])
+        steps = rows.shape[1]
+        rates = multipliers(self.program.schedule, state.epoch, steps, self.program.epochs)
+        return (
+            state.parameters, state.optimiser, state.statistics, self._scalars,
+            self._put(self._mixing(state.epoch, steps), STACKED), self._put(rows, SHARED),
+            self._put(rates, SHARED), self._put(np.int32(state.epoch), SHARED), *self._examples,
+        )  # fmt: skip
+
+    def _to_measure(self, state: State) -> tuple[Any, ...]:
+        batch, examples = self.program.batch, len(self.splits[0].train)
+        steps = -(-examples // min(batch, examples))
+        rate = multipliers(self.program.schedule, state.epoch, steps, self.program.epochs)[0]
+        return (
+            state.parameters, state.optimiser, state.statistics, self._scalars, self._judged,
+            self._probed, self._put(rate, SHARED), *self._examples,
+        )  # fmt: skip
 
     @cached_property
     def _examples(self) -> tuple[jax.Array, jax.Array]:
         targets = getattr(self.data, LOSSES[self.program.loss].targets)
-        return jax.device_put((self.data.features, targets), self._placed(_SHARED))
+        return self._put((self.data.features, targets), SHARED)
 
     @cached_property
     def _scalars(self) -> Scalars:
         names, seeds = self.program.activations, self.seeds
-        scalars = Scalars(
-            np.array([model.learning_rate for model in self._stacked], np.float32),
-            np.array([names.index(model.activation) for model in self._stacked], np.int32),
-            np.array([seeds.index(model.seed) for model in self._stacked], np.int32),
-        )
-        return jax.device_put(scalars, self._placed(_STACKED))
+        columns = numbers(self.program, self._stacked)
+        arrays: dict[str, Any] = {
+            name: np.array(columns[name], np.float32)
+            for name in Scalars._fields
+            if name not in ("activation", "seed", "key")
+        }
+        arrays["activation"] = np.array([names.index(a) for a in columns["activation"]], np.int32)
+        arrays["seed"] = np.array([seeds.index(seed) for seed in columns["seed"]], np.int32)
+        arrays["key"] = np.array([(_NOISE_STREAM, s) for s in columns["seed"]], np.uint32)
+        return self._put(Scalars(**arrays), STACKED)
 
     @cached_property
     def _judged(self) -> dict[str, jax.Array]:
@@ -223,12 +440,57 @@ class Group:
             part: np.stack([_cut(getattr(split, part), _CHUNK) for split in self.splits])
             for part in Split._fields
         }
-        return jax.device_put(parts, self._placed(_SHARED))
+        return self._put(parts, SHARED)
+
+    @cached_property
+    def _probed(self) -> jax.Array:
+        rows = np.stack([split.dev[:PROBED] for split in self.splits])
+        return self._put(rows.astype(np.int32), SHARED)
+
+    def _scored(self, part: str, score: NDArray) -> NDArray:
+        """What is called the score: of numbers to predict, R² instead of squared errors."""
+        if LOSSES[self.program.loss].score_name != "R²":
+            return score
+        targets = np.asarray(getattr(self.data, LOSSES[self.program.loss].targets), np.float64)
+        spread = np.array([targets[getattr(split, part)].var() for split in self.splits])
+        each = spread[[self.seeds.index(model.seed) for model in self.models]]
+        with np.errstate(divide="ignore", invalid="ignore"):  # equal targets have no R²
+            return (1 - (score.T / each).T).astype(score.dtype)
 
     def _order(self, seed: int, epoch: int) -> NDArray[np.int32]:
         """Row numbers (steps, batch) of an epoch: a function of seed and epoch alone."""
         stream = np.random.Generator(np.random.PCG64([_ORDER_STREAM, self.seeds[seed], epoch]))
         return _cut(stream.permutation(self.splits[seed].train), self.program.batch)
+
+    def _mixing(self, epoch: int, steps: int) -> NDArray[np.float32]:
+        """The share (models, steps) of the first example of each pair in a batch."""
+        shares = np.ones((len(self._stacked), steps), np.float32)
+        for i, model in enumerate(self._stacked):
+            if model.mixup:
+                stream = np.random.PCG64([_MIXUP_STREAM, model.seed, epoch])
+                shares[i] = np.random.Generator(stream).beta(model.mixup, model.mixup, steps)
+        return shares
+
+
+@jax.jit
+def _replaced(better: jax.Array, new: Learned, old: Learned) -> Learned:
+    def choose(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, new, old)
+
+
+def _spread(measures: Measures, state: State, models: int) -> Measures:
+    """Measures of the stack as measures of all models; stopped ones keep their last."""
+    if not state.parked:
+        return measures
+    whole = {}
+    for name, values in measures.items():
+        whole[name] = np.empty((models, *values.shape[1:]))
+        whole[name][list(state.stack)] = values
+        for model, parked in state.parked.items():
+            whole[name][model] = parked.measures[name]
+    return whole
 
 
 def _cut(rows: NDArray, length: int) -> NDArray[np.int32]:
@@ -237,104 +499,3 @@ def _cut(rows: NDArray, length: int) -> NDArray[np.int32]:
     filled = np.full(-(-len(rows) // length) * length, -1, np.int32)
     filled[: len(rows)] = rows
     return filled.reshape(-1, length)
-
-
-@lru_cache(maxsize=64)
-def _compiled(program: Program, mesh: Mesh, inner: Inner) -> tuple[Callable[..., Any], ...]:
-    """Programs that start, train for one epoch, measure and score a stack of models."""
-    train, judge = _epoch_of_one(program), _measures_of_one(program)
-    each = _scores_of_one(program)
-    rule = OPTIMISERS[program.optimiser]
-    transform = rule.transform(rule.momentum, rule.beta2)
-
-    def advance(parameters, optimiser, scalars, rows, features, targets):
-        def one(model):
-            return train(*model, rows, features, targets)
-
-        return _over_models(one, (parameters, optimiser, scalars), inner)
-
-    def measure(parameters, scalars, rows, features, targets):
-        def one(model):
-            return judge(*model, rows, features, targets)
-
-        return _over_models(one, (parameters, scalars), inner)
-
-    def score(parameters, scalars, rows, features, targets):
-        def one(model):
-            return each(*model, rows, features, targets)
-
-        return _over_models(one, (parameters, scalars), inner)
-
-    def spread(function, stacked: int, shared: int):
-        specs = (_STACKED,) * stacked + (_SHARED,) * shared
-        return jax.shard_map(
-            function, mesh=mesh, in_specs=specs, out_specs=_STACKED, check_vma=False
-        )
-
-    return (
-        jax.jit(spread(jax.vmap(transform.init), 1, 0)),
-        jax.jit(spread(advance, 3, 3), donate_argnums=(0, 1)),
-        jax.jit(spread(measure, 2, 3)),
-        jax.jit(spread(score, 2, 3)),
-    )
-
-
-def _over_models(one: Callable[[Any], Any], stacked: Any, inner: Inner) -> Any:
-    return jax.lax.map(one, stacked) if inner == "map" else jax.vmap(one)(stacked)
-
-
-def _epoch_of_one(program: Program) -> Callable[..., Any]:
-    loss, activate = LOSSES[program.loss], switch(program.activations)
-    rule = OPTIMISERS[program.optimiser]
-    transform = rule.transform(rule.momentum, rule.beta2)
-
-    def batch_loss(parameters, scalars, rows, features, targets):
-        outputs = forward(parameters, features[rows], lambda z: activate(scalars.activation, z))
-        real = rows >= 0
-        return jnp.where(real, loss.value(outputs, targets[rows]), 0).sum() / real.sum()
-
-    def epoch(parameters, optimiser, scalars, rows, features, targets):
-        def step(carry, rows):
-            parameters, optimiser = carry
-            gradient = jax.grad(batch_loss)(parameters, scalars, rows, features, targets)
-            directions, optimiser = transform.update(gradient, optimiser, parameters)
-            rate = scalars.learning_rate
-            moved = jax.tree.map(lambda p, d: p - rate * d, parameters, directions)
-            return (moved, optimiser), None
-
-        return jax.lax.scan(step, (parameters, optimiser), rows[scalars.seed])[0]
-
-    return epoch
-
-
-def _measures_of_one(program: Program) -> Callable[..., Any]:
-    """Sums of loss and score (2,) over each part."""
-    loss, activate = LOSSES[program.loss], switch(program.activations)
-
-    def measures(parameters, scalars, parts, features, targets):
-        def chunk(sums, rows):
-            outputs = forward(parameters, features[rows], lambda z: activate(scalars.activation, z))
-            wanted = targets[rows]
-            both = jnp.stack([loss.value(outputs, wanted), loss.score(outputs, wanted)])
-            return sums + jnp.where(rows >= 0, both, 0).sum(axis=1), None
-
-        zero = jnp.zeros(2)
-        return {
-            part: jax.lax.scan(chunk, zero, rows[scalars.seed])[0] for part, rows in parts.items()
-        }
-
-    return measures
-
-
-def _scores_of_one(program: Program) -> Callable[..., Any]:
-    """The score of each example of a part, in the order of its rows."""
-    loss, activate = LOSSES[program.loss], switch(program.activations)
-
-    def scores(parameters, scalars, chunks, features, targets):
-        def chunk(rows):
-            outputs = forward(parameters, features[rows], lambda z: activate(scalars.activation, z))
-            return loss.score(outputs, targets[rows])
-
-        return jax.lax.map(chunk, chunks[scalars.seed]).reshape(-1)
-
-    return scores

@@ -180,7 +180,7 @@ def refuse_foreign(program: Program, models: tuple[Model, ...]) -> None:
         raise SetupError(f"label_smoothing is given, but the loss {program.loss} has no labels.")
 
 
-def sharing(program: Program, models: tuple[Model, ...]) -> dict[str, list[Any]]:
+def numbers(program: Program, models: tuple[Model, ...]) -> dict[str, list[Any]]:
     """The numbers of each model with the defaults of the optimiser filled in, by field name."""
     rule = OPTIMISERS[program.optimiser]
     columns = {f.name: [getattr(model, f.name) for model in models] for f in fields(Model)}
