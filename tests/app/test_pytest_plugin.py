@@ -111,8 +111,10 @@ def test_without_the_option_nothing_is_collected(pytester: pytest.Pytester, run)
 
 
 def test_a_plain_markdown_file_has_no_claims(pytester: pytest.Pytester, run) -> None:
-    pytester.makefile(".md", plain="# Notes\n```python\n1 + 1\n```\n", sums=WORKSHEET)
+    shown = f"````markdown\n{WORKSHEET}````\n"
+    pytester.makefile(".md", plain="# Notes\n```python\n1 + 1\n```\n", sums=WORKSHEET, doc=shown)
     run("--backprove", ".").assert_outcomes(passed=2, failed=1)
+    run("--backprove", "doc.md", "plain.md", "sums.md").assert_outcomes(passed=2, failed=1)
 
 
 def test_claims_in_docstrings_are_collected_without_an_import(

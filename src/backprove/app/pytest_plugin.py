@@ -124,11 +124,22 @@ def pytest_collect_file(
     """Collect claims; a file that is no test by its name is not imported for their sake."""
     found = yield
     if not _claims_in(file_path, parent.config):
+        named = file_path.suffix == ".md" and parent.session.isinitpath(file_path)
+        if named and not found and parent.config.getoption("--backprove"):
+            return [NoClaims.from_parent(parent, path=file_path)]
         return found
     names = parent.config.getini("python_files")
     if not any(file_path.match(pattern) for pattern in names):
         found = [each for each in found if type(each) is not pytest.Module]
     return [*found, ClaimsFile.from_parent(parent, path=file_path)]
+
+
+class NoClaims(pytest.File):
+    """A page without claims, which `docs/*.md` may well name: it is no error."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Nothing."""
+        return []
 
 
 class ClaimsFile(pytest.File):

@@ -25,6 +25,9 @@ from backprove.worksheets.statements.claim import Claim
 
 _FENCE = re.compile(r"^[\s>*+\-\d.)]*(?:`{3,}|~{3,})[ \t]*\{?(\w+)", re.M)
 
+_QUOTING = re.compile(r"^(`{4,}|~{4,})(?!\s*\{?backprove).*?^\1", re.M | re.S)
+"""A block in a longer fence, which shows a block and is none."""
+
 
 def may_hold_claims(path: Path) -> bool:
     """Whether a file has a block that is marked ``backprove``, or nearly so.
@@ -40,7 +43,7 @@ def may_hold_claims(path: Path) -> bool:
 
 
 def _marked(text: str) -> bool:
-    words = {word.lower() for word in _FENCE.findall(text)}
+    words = {word.lower() for word in _FENCE.findall(_QUOTING.sub("", text))}
     return any(get_close_matches(word, ["backprove"], cutoff=0.8) for word in words)
 
 
