@@ -170,10 +170,10 @@ def small(family: str) -> Iterator[Hostile]:
     """Texts of one family that a test can run in a moment: the same causes, less of them."""
     if family == "elementwise":
         for name in ELEMENTWISE:
-            yield f"{name} x60", nested(f"{name}({{}})", "w", 60), "w"
+            yield f"{name} x15", nested(f"{name}({{}})", "w", 15), "w"
     elif family == "nested":
         for label, (template, inner) in NESTED.items():
-            depth = 5 if "{0}" in template else 20
+            depth = 4 if "{0}" in template else 12
             yield f"{label} x{depth}", nested(template, inner, depth), inner
     elif family == "long":
         for label, (join, item, wrt) in LONG.items():
