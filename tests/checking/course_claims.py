@@ -307,11 +307,13 @@ EXERCISES = [
                 "missing_path",
             ),
             (
-                "eye(n)/sqrt(var(x)) - var(x)**(-0.5)/n + outer(x - mean(x), x - mean(x))/n/var(x)**1.5",
+                "eye(n)/sqrt(var(x)) - var(x)**(-0.5)/n"
+                " + outer(x - mean(x), x - mean(x))/n/var(x)**1.5",
                 "sign",
             ),
             (
-                "eye(n)/sqrt(var(x)) - var(x)**(-0.5)/n - outer(x - mean(x), x - mean(x))/var(x)**1.5",
+                "eye(n)/sqrt(var(x)) - var(x)**(-0.5)/n"
+                " - outer(x - mean(x), x - mean(x))/var(x)**1.5",
                 "missing_normalizer",
             ),
         ],
