@@ -27,7 +27,7 @@ WHOLE = 30
 """Up to so many nodes are one scene, whatever layers there are."""
 STRETCH = 32
 """Where no layers are known, so many nodes make one part."""
-MAX_OUTSIDE = 12
+MAX_OUTSIDE = 24
 """So many nodes of other parts are drawn beside a part."""
 DETAILED = 1_500
 """In larger graphs a node opens with its lines only, without tables."""
@@ -101,13 +101,23 @@ class Link:
 
 @dataclass
 class Scene:
-    """One picture: the whole graph, or the inside of a part."""
+    """One picture: the whole graph, or the inside of a part.
+
+    Attributes:
+        key: its name among the scenes.
+        title: what it shows.
+        parent: the scene that it is a part of; empty for the whole.
+        items: its boxes in written order.
+        links: its arrows.
+        omitted: the arrows to other parts that are not drawn, where there are too many.
+    """
 
     key: str
     title: str
     parent: str
     items: list[Item] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    omitted: int = 0
 
 
 @dataclass(frozen=True)
@@ -215,6 +225,9 @@ class _Scenes:
         self.run, self.places = run, places
         self.scenes: dict[Place, Scene] = {}
         self.seen: dict[Place, set[str]] = {}
+        self.boxes: dict[str, Item] = {}
+        self.members: dict[Place, list[str]] = {}
+        self.outside: dict[Place, int] = {}
         self.links: dict[Place, dict[tuple[str, str], list[tuple[str, str]]]] = {}
 
     def build(self) -> list[Scene]:
@@ -223,7 +236,9 @@ class _Scenes:
         ordered = [n for n in graph.nodes if n.role != "constant"]
         for node in ordered:
             for depth in range(len(self.places[node.name]) + 1):
-                self._place(self.places[node.name][:depth], node)
+                place = self.places[node.name][:depth]
+                self._place(place, node)
+                self.members.setdefault(place, []).append(node.name)
         for node in ordered:
             self._connect(node)
         for place, links in self.links.items():
@@ -243,6 +258,11 @@ class _Scenes:
             self.seen[place], self.links[place] = set(), {}
         return self.scenes[place]
 
+    def _box(self, node: GraphNode) -> Item:
+        if node.name not in self.boxes:
+            self.boxes[node.name] = _item(self.run, node)
+        return self.boxes[node.name]
+
     def _inside(self, place: Place, name: str) -> str:
         """The box of a scene that a node lies in; empty if it lies outside."""
         own = self.places[name]
@@ -257,7 +277,7 @@ class _Scenes:
             return
         self.seen[place].add(key)
         if key == node.name:
-            scene.items.append(_item(self.run, node))
+            scene.items.append(self._box(node))
         else:
             inner = self.places[node.name][: len(place) + 1]
             scene.items.append(Item(key, inner[-1], "part", opens=_key(inner)))
@@ -267,13 +287,12 @@ class _Scenes:
         if item.role != "part":
             return item
         inner = (*place, item.key.removeprefix("part:"))
-        names = [n for n, p in self.places.items() if p[: len(inner)] == inner]
-        order = sorted(names, key=self.run.graph.number)
+        order = self.members[inner]
         last = order[-1]
         count = sum(self.run.graph.by_name[n].value.kind == "operation" for n in order)
         noun = "operation" if count == 1 else "operations"
-        done = _item(self.run, self.run.graph.by_name[last])
-        flagged = [n for n in order if self.run.notes[n]] if len(order) <= 300 else []
+        done = self._box(self.run.graph.by_name[last])
+        flagged = [n for n in order if self._box(self.run.graph.by_name[n]).notes]
         notes = (f"trouble at {', '.join(flagged[:3])}",) if flagged else ()
         return Item(
             item.key,
@@ -323,10 +342,12 @@ class _Scenes:
         """A box for a node of another part; empty where there are too many already."""
         key = f"outside:{node.name}"
         if key not in self.seen[place]:
-            if sum(k.startswith("outside:") for k in self.seen[place]) >= MAX_OUTSIDE:
+            if self.outside.get(place, 0) >= MAX_OUTSIDE:
+                self.scenes[place].omitted += 1
                 return ""
             self.seen[place].add(key)
-            inner = _item(self.run, node)
+            self.outside[place] = self.outside.get(place, 0) + 1
+            inner = self._box(node)
             where = " / ".join(self.places[node.name]) or "the whole graph"
             box = Item(
                 key, node.name, "outside", f"in {where}", inner.value, inner.gradient,

@@ -20,6 +20,7 @@ Point = tuple[float, float]
 
 _TURN = 30.0  # room for bends behind a label
 _GAP = 120.0  # between the layers as they are laid out, before labels set the gaps
+_ROW = 900.0  # the width of a row of boxes that no arrow joins to others
 _LABEL_HEIGHT = 40.0  # a forward and a backward line
 
 
@@ -75,9 +76,34 @@ def place(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
     >>> placed.centres["x"] < placed.centres["f"], placed.routes
     (True, [[(80.0, 20.0), (160.0, 20.0)]])
     """
+    ends = {end for arrow in arrows for end in (arrow.source, arrow.target)}
+    loose = [box for box in boxes if box.key not in ends]
+    tied = [box for box in boxes if box.key in ends]
+    return _with_loose(_connected(_as_written(tied, arrows), arrows), loose)
+
+
+def _with_loose(placed: Placed, loose: Sequence[Box]) -> Placed:
+    """Boxes without arrows stand in rows below the drawing."""
+    if not loose:
+        return placed
+    centres, sizes = dict(placed.centres), dict(placed.sizes)
+    widest = max(placed.width, _ROW)
+    x, y, height = 0.0, placed.height + (_TURN if placed.centres else 0.0), 0.0
+    right = placed.width
+    for box in loose:
+        if x and x + box.width > widest:
+            x, y, height = 0.0, y + height + _TURN, 0.0
+        centres[box.key] = (x + box.width / 2, y + box.height / 2)
+        sizes[box.key] = (box.width, box.height)
+        x, height = x + box.width + _TURN, max(height, box.height)
+        right = max(right, x - _TURN)
+    return Placed(centres, sizes, placed.routes, right, y + height)
+
+
+def _connected(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> Placed:
+    """The boxes that arrows join."""
     if not boxes:
         return Placed({}, {}, [], 0.0, 0.0)
-    boxes = _as_written(boxes, arrows)
     labelled = any(arrow.label_width for arrow in arrows)
     layout = graphlay.layout(
         _graph(boxes, arrows, labelled),

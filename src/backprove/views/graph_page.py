@@ -17,6 +17,8 @@ from backprove.views.numerals import format_value
 from backprove.views.text_layout import clean
 
 _CELL = 20
+_MANY = 20
+"""With more scenes than this, pictures are laid out in linear time, with straight arrows."""
 
 
 def graph_page(
@@ -40,8 +42,10 @@ def graph_page(
     """
     script, title = asset("graph.js"), _text(_short(walk.title) or "Graph")
     first, *inner = walk.scenes
+    quick = len(walk.scenes) > _MANY
     templates = "".join(
-        f'<template class="scene" data-key="{_text(s.key)}">{_scene(s)}</template>' for s in inner
+        f'<template class="scene" data-key="{_text(s.key)}">{_scene(s, quick)}</template>'
+        for s in inner
     )
     panels = "".join(
         f'<template class="panel" data-key="{_text(name)}">{_panel(opened)}</template>'
@@ -57,7 +61,7 @@ def graph_page(
         '<a class="skip" href="#numbers">Skip to the numbers as tables</a>\n'
         f"<main>\n<h1><code>{title}</code></h1>\n{_bar()}\n"
         f'<div class="split"><div class="stage bp" id="stage" tabindex="0" role="region" '
-        f'aria-label="The graph">{_scene(first)}</div>\n'
+        f'aria-label="The graph">{_scene(first, quick)}</div>\n'
         '<section class="opened bp" id="opened" tabindex="-1" aria-label="Opened number" hidden>'
         f"</section></div>\n{_practice(exercise)}"
         '<details id="numbers" class="tables"><summary>All numbers as tables</summary>'
@@ -123,10 +127,16 @@ def _shortcut(sign: str) -> str:
     return {"←": "ArrowLeft", "→": "ArrowRight"}.get(sign, sign)
 
 
-def _scene(scene: Scene) -> str:
+def _scene(scene: Scene, quick: bool) -> str:
+    omitted = (
+        f'<p class="bp-caption">{scene.omitted} more arrows lead to other parts; each node names '
+        "its operands when it is opened.</p>"
+        if scene.omitted
+        else ""
+    )
     return (
         f'<div class="scene" data-key="{_text(scene.key)}" data-parent="{_text(scene.parent)}" '
-        f'data-title="{_text(scene.title)}">{scene_svg(scene)}</div>'
+        f'data-title="{_text(scene.title)}">{scene_svg(scene, quick=quick)}{omitted}</div>'
     )
 
 
