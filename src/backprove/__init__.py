@@ -14,6 +14,7 @@ name                 question
 ``check_grad``       the same for the gradient of a function with one number as its value
 ``mutate``           which wrong backward rules does this test suite let through
 ``graph``            what are the values and the gradients at each node
+``represent``        can this network give these targets at all: weights, or a proof
 ``study``            what do the curves of these networks support, over several seeds
 ``function``         what is known about this activation function
 ``run_worksheet``    which claims of this Markdown file hold
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from backprove.functions import describe as function
     from backprove.graphs import graph
     from backprove.studies import study
+    from backprove.theorems import represent
     from backprove.worksheets import run_worksheet
 
 __version__ = "0.1.0"
@@ -60,6 +62,7 @@ _HOMES = {
     "check_grad": ("backprove.checking", "check_grad"),
     "mutate": ("backprove.checking", "mutate"),
     "graph": ("backprove.graphs", "graph"),
+    "represent": ("backprove.theorems", "represent"),
     "study": ("backprove.studies", "study"),
     "function": ("backprove.functions", "describe"),
     "run_worksheet": ("backprove.worksheets", "run_worksheet"),
@@ -116,6 +119,7 @@ __all__ = [
     "function",
     "graph",
     "mutate",
+    "represent",
     "run_worksheet",
     "study",
 ]

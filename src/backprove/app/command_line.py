@@ -26,6 +26,7 @@ from backprove.app.output import (
     show,
     write_report,
 )
+from backprove.app.represent_command import represent
 from backprove.app.run_command import run
 from backprove.app.study_command import study
 from backprove.results import Result
@@ -165,6 +166,7 @@ def function(
         write_report(output, report_of(f"function {' '.join(names)}", *results))
 
 
+app.command(epilog=EXIT_STATUS)(represent)
 app.command(epilog=EXIT_STATUS)(run)
 app.command(epilog=EXIT_STATUS)(fmt)
 app.command(epilog=EXIT_STATUS)(grade)

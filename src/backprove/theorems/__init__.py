@@ -1,0 +1,23 @@
+"""What a network can and cannot do, proved before it is trained.
+
+>>> from backprove.theorems import represent
+>>> represent("xor", network="relu(1)").possible
+False
+"""
+
+from __future__ import annotations
+
+from backprove.theorems.certificates import CertificateVerdict, check_certificate
+from backprove.theorems.representability import represent
+from backprove.theorems.representation import Representation
+from backprove.theorems.theorem import Condition, Fact, Theorem
+
+__all__ = [
+    "CertificateVerdict",
+    "Condition",
+    "Fact",
+    "Representation",
+    "Theorem",
+    "check_certificate",
+    "represent",
+]
