@@ -82,6 +82,7 @@ class Forms:
         yield "structured", str(d.structure), self.from_structured, self.dense
         if d.order == 2 or d.definitions or d.layout == "denominator":
             return
+        yield "structured VJP", str(d.structure), self.contracted, self.vjp
         for text, name, extra, expected in (
             (d.vjp, "G", self.upstream, self.vjp),
             (d.jvp, "V", self.tangent, self.jvp),
@@ -130,6 +131,11 @@ class Forms:
         found = self.derivation.evaluate(self.values, form="structured")
         assert isinstance(found, StructuredArray)
         return found.to_dense()
+
+    def contracted(self) -> np.ndarray:
+        found = self.derivation.evaluate(self.values, form="structured")
+        assert isinstance(found, StructuredArray)
+        return found.contract(self.upstream)
 
     def with_extra(self, text: str, name: str, extra: np.ndarray) -> np.ndarray:
         left, _, right = text.partition(" = ")

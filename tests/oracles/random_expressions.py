@@ -270,7 +270,7 @@ class Generator:
             f"dot({vector}, {self.leaf((a,))})",
             f"sum(reshape({matrix}, (-1,))**2)",
             f"sum(kron({vector}, {self.leaf((c,))})[1:])",
-            f"norm(({matrix})[::-1, :-1])",
+            f"norm(1.5 + ({matrix})[::-1, :-1])",
             f"sum(cumsum(ravel({matrix}))**2)",
         ]
         return self.rng.choice(forms)

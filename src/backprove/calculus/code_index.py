@@ -380,6 +380,7 @@ class IndexCode:
         order = (*free, *expr.bound)
         text = self._spread(inner, order)
         if set(inner.axes) != set(order):
+            text = Text(self.writer.array(text)) if text.python else text
             shape = self.writer.shape(a.size for a in order)
             text = Text(f"{self.writer.target.alias}.broadcast_to({text.text}, {shape})")
         last = tuple(range(-len(expr.bound), 0))

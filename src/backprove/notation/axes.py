@@ -347,6 +347,13 @@ class Index:
             total = total + part * coefficient
         return total
 
+    def without_single_axes(self) -> Index:
+        """The index without axes of size 1, whose only position is 0."""
+        if all(isinstance(a, Floor) or a.size != 1 for a, _ in self.terms):
+            return self
+        kept = {a: c for a, c in self.terms if isinstance(a, Floor) or a.size != 1}
+        return Index(kept, self.offset)
+
     def bounds(self) -> tuple[Size, Size] | None:
         """Sizes (least, greatest) between which the index lies, or None if that is not clear."""
         low = high = self.offset

@@ -11,9 +11,10 @@ from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, N
 
 def bracket(relation: str, index: Index) -> Expr:
     """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
-    if relation == "==" and _is_plain_delta(index):
+    if relation == "==" and _is_plain_delta(index) and not _joins_single_axis(index):
         return Bracket("==", index if index.terms[0][1].constant == 1 else -index)
-    spend(5 + 5 * len(index.terms))
+    spend(2 + len(index.terms))
+    index = index.without_single_axes()
     limits = index.bounds()
     if relation == "==":
         if index.terms and not (index.terms[0][1]).surely_nonnegative():
@@ -40,6 +41,12 @@ def _is_plain_delta(index: Index) -> bool:
     (first, c1), (second, c2) = index.terms
     plain = isinstance(first, Axis) and isinstance(second, Axis)
     return plain and {c1.constant, c2.constant} == {1, -1}
+
+
+def _joins_single_axis(index: Index) -> bool:
+    """True if a longer axis is set equal to one of size 1, which only holds at its start."""
+    first, second = (atom.size for atom, _ in index.terms if isinstance(atom, Axis))
+    return first is not second and (first == 1 or second == 1)
 
 
 def _positive(size: Size) -> bool:

@@ -65,8 +65,7 @@ _opaque_sizes: dict[str, Size] = {}
 
 
 def _size_atom(atom: str | Quotient) -> Expr:
-    if not isinstance(atom, str):
-        _opaque_sizes[str(atom)] = Size.named(atom)
+    _opaque_sizes.setdefault(str(atom), Size.named(atom))
     return Named("size", str(atom))
 
 
@@ -77,7 +76,7 @@ def size_of_name(name: str) -> Size:
 
 def ref(array: Array, *at: int | Size | Axis | Index) -> Expr:
     """The entry of ``array`` at the given indices."""
-    indices = tuple(Index.of(i) for i in at)
+    indices = tuple(i if i.axis else i.without_single_axes() for i in map(Index.of, at))
     if array.domain in ("symmetric", "spd") and len(indices) == 2:
         indices = tuple(sorted(indices, key=lambda i: i.key))
     return Ref(array, indices)
@@ -91,6 +90,8 @@ def entire(array: Array, axes: Sequence[Axis] | None = None) -> Tensor:
 
 def indicator(relation: str, value: Expr) -> Expr:
     """The indicator of ``value > 0`` (or ``>= 0``, ``== 0``)."""
+    if isinstance(value, (Test, Bracket)):  # itself 0 or 1
+        return {">": value, ">=": ONE}.get(relation) or sub(ONE, value)
     if isinstance(value, Num):
         v = value.value
         return (

@@ -137,11 +137,14 @@ class IndexPrinter:
         if index.offset.terms or not parts:
             parts.extend(_offset_parts(index.offset))
         text = parts[0]
-        if len(parts) == 1 and text.isidentifier() and not index.terms:
-            return f"{text}+0"  # a bare name would be read as the letter of an index
         for part in parts[1:]:
             text += part if part.startswith("-") else f"+{part}"
         return text
+
+    def subscript(self, index: Index) -> str:
+        """An index as a subscript; a bare size would be read as the letter of an index."""
+        text = self.index(index)
+        return f"{text}+0" if text.isidentifier() and not index.terms else text
 
     def condition(self, expr: Bracket) -> str:
         """The inside of an Iverson bracket: ``i=j``, ``i<=j``."""
@@ -166,7 +169,7 @@ class IndexPrinter:
             case Named():
                 return expr.name, _ATOM if expr.name.isidentifier() else _SUM
             case Ref():
-                at = ",".join(self.index(i) for i in expr.at)
+                at = ",".join(self.subscript(i) for i in expr.at)
                 return (f"{expr.array.name}[{at}]" if at else expr.array.name), _ATOM
             case Bracket():
                 return f"[{self.condition(expr)}]", _ATOM

@@ -235,15 +235,15 @@ def _sliced(expr: Ref, name: Term) -> Placed:
     shown: list[str] = []
     for index, size in zip(expr.at, expr.array.shape, strict=True):
         if not _may_lie_within(index, size):
-            raise NoMatrixForm(f"the index {index} leaves {expr.array.name} at some entries")
+            raise NoMatrixForm(f"an index of {expr.array.name} leaves it at some entries")
         if not index.terms:
             shown.append(str(index.offset))
             continue
         axis, step = index.terms[0]
         if len(index.terms) != 1 or not isinstance(axis, Axis):
-            raise NoMatrixForm(f"the index {index} of {expr.array.name} is no slice")
+            raise NoMatrixForm(f"an index of {expr.array.name} is no slice")
         if axis in axes or step.constant is None:
-            raise NoMatrixForm(f"the index {index} of {expr.array.name} is no slice")
+            raise NoMatrixForm(f"an index of {expr.array.name} is no slice")
         axes.append(axis)
         shown.append(_slice_text(index, axis, step.constant, size))
     listed = ", ".join(shown)
@@ -307,7 +307,7 @@ def _bracket(expr: Bracket) -> Placed:
     selection = _selected_rows(expr)
     if selection is not None:
         return selection
-    raise NoMatrixForm(f"the condition {expr!r} on indices has no matrix form")
+    raise NoMatrixForm("a condition on indices has no matrix form")
 
 
 def _selected_rows(expr: Bracket) -> Placed | None:
