@@ -143,6 +143,7 @@ class Chart:
     Args:
         columns: number of panels in a row.
         free_y: whether each panel has its own y-scale.
+        log_x: whether equal ratios of x are equally far apart.
     """
 
     title: str
@@ -153,6 +154,7 @@ class Chart:
     caption: str = ""
     columns: int = 2
     free_y: bool = False
+    log_x: bool = False
 
 
 Block = Heading | Text | Formula | Table | Code | Judgement | Evidence | Details | Drawing | Chart

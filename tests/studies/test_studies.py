@@ -215,7 +215,7 @@ def test_a_ranking_is_refused_with_its_reason(small):
 
 def test_charts_show_every_configuration_with_bands_over_seeds(small):
     result, _ = small
-    accuracy, loss, each = [block for block in result.blocks() if isinstance(block, Chart)]
+    accuracy, loss, each, *_ = [block for block in result.blocks() if isinstance(block, Chart)]
     for chart, measure in ((accuracy, "dev_score"), (loss, "dev_loss")):
         for found in result.configurations:
             points = [p for p in chart.data if p["series"] == found.label]
@@ -363,7 +363,7 @@ def test_a_diverged_run_is_never_averaged_away():
     assert result.comparisons[0].reason.endswith("runs of lr 1e+38 ended diverged")
     charts = [block for block in result.blocks() if isinstance(block, Chart)]
     assert all(point["y"] < 7 for chart in charts for point in chart.data)
-    assert all("are not drawn" in chart.caption for chart in charts)
+    assert all("are not drawn" in chart.caption for chart in charts[:3])
 
 
 def test_the_fixed_split_is_kept_where_it_is_asked_for():

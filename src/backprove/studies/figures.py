@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprove.results import Block, Chart
+from backprove.studies.sensitivity import arms
+from backprove.studies.statistics import t_reach
 
 if TYPE_CHECKING:
     from backprove.studies.result import ConfigurationResult, Run, Study
 
 _TALLEST = 10  # a loss this many times that of the constant prediction would flatten the others
+_PANELS = 16  # layers of more configurations stand in the data
 _CURVES = 8  # more curves in one panel cannot be told apart
 
 Point = dict[str, Any]
 
 
 def charts(study: Study) -> list[Block]:
-    """Dev accuracy and dev loss of all configurations, then both losses of each.
+    """Dev accuracy and dev loss of all configurations, both losses of each, and more.
 
     Args:
         study: the study to draw.
 
     Returns:
-        Three charts. Lines are means over seeds, bands reach from the lowest to the highest seed.
+        Those charts, then final accuracies, learning rates and layers where there are any. Lines
+        are means over seeds, bands reach from the lowest to the highest seed.
     """
     seeds = "1 seed" if len(study.seeds) == 1 else f"{len(study.seeds)} seeds"
     caption = f"Line: mean over {seeds}; band: lowest to highest. Epoch 0 is before training."
@@ -53,7 +57,85 @@ def charts(study: Study) -> list[Block]:
             "Train and dev loss of each configuration", "epoch", "loss (nats)",
             list(_losses(study)), caption=caption,
         ),
+        *_more(study, caption),
     ]  # fmt: skip
+
+
+def _more(study: Study, caption: str) -> Iterator[Chart]:
+    """Where a study ends, how much the learning rate matters, and what happens in the layers."""
+    final = list(_final(study))
+    if final:
+        yield Chart(
+            "Final accuracy by configuration", "configuration", "accuracy", final, kind="point",
+            caption="Mean over seeds at the last epoch; lines: 95 % interval over seeds (Student's "
+            "t). Intervals that overlap can belong to a decided paired difference, and the other "
+            "way round. Configurations without a mean are left out, see the table.",
+            columns=1,
+        )  # fmt: skip
+    rates = list(_rates(study))
+    if rates:
+        yield Chart(
+            "Dev accuracy by learning rate", "learning rate", "dev accuracy", rates,
+            caption="Mean over seeds at the last epoch; band: lowest to highest. Rates with runs "
+            "at chance or diverged are left out, see the table.",
+            log_x=True,
+        )  # fmt: skip
+    for measure, title, y in _LAYERS:
+        points = list(_layers(study, measure))
+        if points:
+            yield Chart(
+                f"{title} of each configuration", "epoch", y, points,
+                caption=f"{caption} Measured on the first 256 dev examples.", free_y=True,
+            )  # fmt: skip
+
+
+_LAYERS = (
+    ("gradient_norm", "Gradient norm by layer", "norm of the gradient"),
+    ("activation_mean", "Mean activation by layer", "activation"),
+    ("activation_std", "Deviation of activations by layer", "deviation"),
+    ("share_saturated", "Saturated activations by layer", "share"),
+)
+
+
+def _final(study: Study) -> Iterator[Point]:
+    for result in study.configurations:
+        for part in ("dev", "test"):
+            values = np.array([run.last(f"{part}_score") for run in result.runs])
+            if result.incomparable or not np.isfinite(values).all():
+                continue
+            point: Point = {"x": result.label, "y": float(values.mean()), "series": part}
+            if len(values) > 1:
+                reach = t_reach(values)
+                point |= {"low": point["y"] - reach, "high": point["y"] + reach}
+            yield point
+
+
+def _rates(study: Study) -> Iterator[Point]:
+    for arm in arms(study):
+        for result in arm.points:
+            found = result.summary("dev_score")
+            if found["mean"] is not None and result.outcome != "at_chance":
+                yield {
+                    "x": result.configuration.lr, "y": found["mean"], "low": found["low"],
+                    "high": found["high"], "series": arm.label,
+                }  # fmt: skip
+
+
+def _layers(study: Study, measure: str) -> Iterator[Point]:
+    for result in study.configurations[:_PANELS]:
+        layers = [run.layers.get(measure) for run in result.runs if run.outcome != "diverged"]
+        known = [array for array in layers if array is not None and array.size]
+        if len(known) != len(result.runs):
+            continue
+        values = np.stack(known)  # (seeds, epochs + 1, layers)
+        for layer in range(values.shape[2]):
+            for epoch, column in enumerate(values[:, :, layer].T):
+                if np.isfinite(column).all():
+                    yield {
+                        "panel": result.label, "series": f"layer {layer + 1}", "x": epoch,
+                        "y": float(column.mean()), "low": float(column.min()),
+                        "high": float(column.max()),
+                    }  # fmt: skip
 
 
 def _across(study: Study, measure: str, baseline: float) -> Iterator[Point]:

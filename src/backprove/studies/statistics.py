@@ -220,6 +220,20 @@ def _tail(distance: float, error: float, seeds: int) -> float:
     return float(stats.t.sf(distance / error, seeds - 1))
 
 
+def t_reach(values: Floats, level: float = LEVEL) -> float:
+    """Half the width of the interval of a mean over seeds, by Student's t.
+
+    Args:
+        values: (seeds,), at least two.
+        level: the interval covers with probability 1 minus this.
+
+    >>> round(t_reach(np.array([0.70, 0.71, 0.72])), 4)
+    0.0248
+    """
+    error = float(values.std(ddof=1)) / sqrt(len(values))
+    return float(stats.t.ppf(1 - level / 2, len(values) - 1)) * error
+
+
 def looks(first: int, most: int) -> tuple[int, ...]:
     """At how many seeds a study that goes on until it is decided is looked at.
 

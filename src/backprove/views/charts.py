@@ -213,6 +213,9 @@ def _axes(chart: Chart, points: list[dict[str, Any]]) -> dict[str, dict[str, Any
         x |= {"type": "quantitative", "scale": {"zero": False, "nice": False}}
         if all(point["x"] == round(point["x"]) for point in points):
             x["axis"] = {"tickMinStep": 1}
+        if chart.log_x and all(point["x"] > 0 for point in points):
+            x["scale"] = {"type": "log", "nice": False}
+            x["axis"] = {"format": "~g"}
     else:
         x |= {"type": "ordinal", "sort": None, "axis": {"labelAngle": 0}}
     y = {"field": "y", "type": "quantitative", "title": clean(chart.y)}
