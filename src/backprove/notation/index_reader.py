@@ -351,7 +351,8 @@ class _Reader(IndexScope):
             return True
         if base.kind == "name" and base.value in DELTAS and base.value not in self.symbols:
             return True
-        if any(part.value == "//" for item in items for part in walk(item)):
+        parts = [part for item in items for part in walk(item) if item.kind != "slice"]
+        if any(p.value == "//" or (p.kind == "unary" and names_in(p)) for p in parts):
             return True
         for name in (n for item in items for n in names_in(item)):
             constant = name.value in self.sizes and name not in items

@@ -47,6 +47,8 @@ def names_in(expr: Expr) -> set[str]:
             found.add(node.array.name)
             for index in node.at:
                 found |= _index_names(index)
+                for axis in index.axes:  # a slice is printed with the size of its axis
+                    found |= axis.size.names() if len(axis.size.terms) > 1 else set()
         elif isinstance(node, Named):
             found |= b.size_of_name(node.name).names() if node.kind == "size" else {node.name}
         elif isinstance(node, (Sum, Bind)):
