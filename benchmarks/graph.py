@@ -2,9 +2,10 @@
 
     python benchmarks/graph.py
 
-Two graphs of 100,000 operations (a wide one, and one long chain), and the graph of micrograd's
-demo: a 2-16-16-1 network of ReLU units with hinge loss and weight decay on 100 points of two
-moons. If micrograd can be imported, it runs the same graph in the same process.
+Two graphs of 100,000 operations (a wide one, and one long chain), the graph of micrograd's demo
+(a 2-16-16-1 network of ReLU units with hinge loss and weight decay on 100 points of two moons), the
+layout of graphs of up to 10,000 nodes, and the page of a 3-layer network on 64 examples. If
+micrograd can be imported (extra `bench`), it runs the same graph in the same process.
 """
 
 from __future__ import annotations
@@ -18,9 +19,14 @@ from itertools import pairwise
 import numpy as np
 
 from backprove.graphs import Graph, graph
+from backprove.graphs.walk import walk
+from backprove.networks import MLP, WithLoss
 from backprove.notation import Program, declare
 from backprove.notation import building as b
 from backprove.notation.operations import Builder, Value
+from backprove.views.graph_layout import Arrow, Box
+from backprove.views.graph_page import graph_page
+from backprove.views.quick_layout import place_quickly
 
 REPEATS = 5
 LAYERS = (2, 16, 16, 1)
@@ -213,6 +219,34 @@ def compare_with_micrograd(g: Graph, values: dict[str, float], seconds: float) -
     print(f"greatest difference between the gradients: {gap:.1e}")
 
 
+def growth(rng: np.random.Generator) -> None:
+    """Seconds for both passes and for the layout of all parts, as graphs grow."""
+    print("    nodes   both passes   pictures laid out")
+    for operations in (1_250, 2_500, 5_000, 10_000):
+        g = graph(chain(operations))
+        run = g.run({n: float(rng.normal()) for n in g.inputs})
+        passes = best(lambda g=g, run=run: g.run(run.inputs))
+        boxes = [Box(n.name, 90, 60) for n in g.nodes]
+        arrows = [Arrow(p, c, 40) for c, p in g.edges]
+        laid_out = best(lambda b=boxes, a=arrows: place_quickly(b, a))
+        print(f"{len(g.nodes):>9,}  {passes:9.4f} s  {laid_out:13.3f} s")
+
+
+def layers_page(rng: np.random.Generator) -> None:
+    """Forward and backward of 64 examples in a 3-layer network with batch norm, and its page."""
+    g = graph(WithLoss(MLP(20, (32, 16), 10, normalisation="batch")))
+    values = {n: rng.normal(size=[s.at({"n": 64}) for s in g.by_name[n].shape]) for n in g.inputs}
+    values["Y"] = np.eye(10)[rng.integers(10, size=64)]
+    g.run(values)
+    seconds = best(lambda: g.run(values))
+    run = g.run(values)
+    start = time.perf_counter()
+    page = graph_page(walk(run), run.blocks(), run.exercise().to_dict())
+    written = time.perf_counter() - start
+    print(f"3 layers, 64 examples: both passes {seconds:.4f} s, {len(g.nodes)} nodes")
+    print(f"its page: {len(page) / 1e6:.2f} MB, written in {written:.2f} s")
+
+
 def main() -> None:
     """Runs every case."""
     rng = np.random.default_rng(0)
@@ -225,6 +259,8 @@ def main() -> None:
     for k in range(POINTS):
         values |= {f"p{k}": x[k, 0], f"q{k}": x[k, 1], f"t{k}": labels[k]}
     compare_with_micrograd(g, values, report("moons", g, values))
+    growth(rng)
+    layers_page(rng)
 
 
 if __name__ == "__main__":

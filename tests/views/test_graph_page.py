@@ -146,6 +146,13 @@ class TestInABrowser:
         assert tab.trouble == []
         tab.close()
 
+    def test_practice_shows_no_hidden_number_in_a_part(self, browser: Any, tmp_path: Any) -> None:
+        tab = opened(browser, tmp_path, page_of(layers(), hide="all"))
+        tab.click("#practise")
+        assert tab.locator(".bp-part .bp-value:not(.later)").count() == 0
+        assert tab.trouble == []
+        tab.close()
+
     def test_practice_hides_the_numbers_and_says_which_rule_went_wrong(
         self, browser: Any, tmp_path: Any
     ) -> None:

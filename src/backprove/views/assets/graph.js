@@ -29,6 +29,10 @@
       box.classList.toggle("bp-now", now);
       if (now) box.setAttribute("aria-current", "step"); else box.removeAttribute("aria-current");
     });
+    // What lies in other parts has its value, and its gradient once all is shown.
+    for (const box of scene.querySelectorAll(".bp-outside")) {
+      for (const line of box.querySelectorAll(".bp-gradient")) later(line, step < 2 * count);
+    }
     const reached = (map, key) => map.has(key) ? map.get(key) : step === 2 * count;
     for (const label of scene.querySelectorAll(".bp-forward")) {
       later(label, !reached(known, label.dataset.target) || cover(label));
@@ -45,7 +49,7 @@
       const box = boxes[step <= count ? step - 1 : count - backward];
       const line = step <= count ? box.dataset.forward : box.dataset.backward;
       const number = step <= count ? step : backward;
-      const asked = hidden.size > 0 && covered(box.dataset.node);
+      const asked = hidden.size > 0 && ("scene" in box.dataset || covered(box.dataset.node));
       said.textContent = `${where}${pass} ${number} of ${count}: ${asked ? box.dataset.key : line}`;
     }
     at("start").disabled = at("back").disabled = step === 0;
@@ -101,6 +105,10 @@
   const cover = label => [...hidden.values()].some(
     q => q.kind === "value" && q.nodes[0] === label.dataset.source);
   const mask = () => {
+    // The last numbers of a part may be among those that are asked for.
+    if (hidden.size) {
+      for (const line of scene.querySelectorAll(".bp-part :is(.bp-value, .bp-gradient)")) later(line, true);
+    }
     for (const box of scene.querySelectorAll("[data-node]")) {
       const asked = kind => [...hidden.values()].some(
         q => q.kind === kind && q.nodes[0] === box.dataset.node);
