@@ -103,7 +103,9 @@ def _final(study: Study) -> Iterator[Point]:
             values = np.array([run.last(f"{part}_score") for run in result.runs])
             if result.incomparable or not np.isfinite(values).all():
                 continue
-            point: Point = {"x": result.label, "y": float(values.mean()), "series": part}
+            point: Point = {
+                "panel": part, "x": result.label, "y": float(values.mean()), "series": "accuracy",
+            }  # fmt: skip
             if len(values) > 1:
                 reach = t_reach(values)
                 point |= {"low": point["y"] - reach, "high": point["y"] + reach}

@@ -22,6 +22,7 @@ _COLOURS = ["#0072b2", "#b84900", "#00805e", "#a8467f", "#5f5f5f", "#8a6d00", "#
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2], [1, 3], [10, 2, 2, 2]]
 _INK, _FAINT, _PAPER = "#333333", "#d9d9d9", "#fefefe"
 _MARKS = ("open", "closed", "asymptote")
+_ROOM = 60  # letters of labels that fit side by side
 _SINGLE_WIDTH, _PANEL_WIDTH, _WIDEST = 520, 300, 740
 
 
@@ -217,7 +218,10 @@ def _axes(chart: Chart, points: list[dict[str, Any]]) -> dict[str, dict[str, Any
             x["scale"] = {"type": "log", "nice": False}
             x["axis"] = {"format": "~g"}
     else:
-        x |= {"type": "ordinal", "sort": None, "axis": {"labelAngle": 0}}
+        names = {str(point["x"]) for point in points}
+        crowded = sum(map(len, names)) > _ROOM  # flat labels would overlap
+        axis = {"labelAngle": -40 if crowded else 0, "labelLimit": 240}
+        x |= {"type": "ordinal", "sort": None, "axis": axis}
     y = {"field": "y", "type": "quantitative", "title": clean(chart.y)}
     return {"x": x, "y": {**y, "scale": {"zero": chart.kind == "bar"}}}
 
