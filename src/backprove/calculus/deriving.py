@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backprove.calculus.accumulation import adjoint_of, backward, inlined
+from backprove.calculus.accumulation import (
+    MAX_WRITTEN_WEIGHT,
+    adjoint_of,
+    backward,
+    inlined,
+)
 from backprove.calculus.derivation import (
     BASE_EFFORT,
     EFFORT_PER_OPERATION,
@@ -23,6 +28,7 @@ from backprove.notation.reading import read_expression
 from backprove.notation.shapes import ShapeLike, declare
 
 LAYOUTS = ("numerator", "denominator")
+WEIGHT_PER_OPERATION = 50
 _STRUCTURAL_FACTS = ("symmetric", "spd", "prob", "sum1", "onehot", "pm1", "binary")
 
 
@@ -102,6 +108,8 @@ def _derived(text, wrt, program, array, facts, order, layout, structured) -> Der
     tensor = adjoint_of(passes, program, array)
     outputs = tensor.axes[: len(program.output.shape)]
     body, definitions = inlined(tensor.body, program, passes.named)
+    if body.weight > MAX_WRITTEN_WEIGHT + WEIGHT_PER_OPERATION * len(program.operations):
+        raise TooMuchEffort  # positions of reshapes of reshapes, which no name can shorten
     axes = tensor.axes
     if order == 2:
         second = tuple(Axis(s) for s in array.shape)

@@ -266,12 +266,13 @@ def bound_axis(size: Size, level: int, place: int = 0) -> Axis:
 class Floor:
     """The index ``floor(index / divisor)``, as a reshape needs it."""
 
-    __slots__ = ("axes", "divisor", "index", "key")
+    __slots__ = ("axes", "divisor", "index", "key", "weight")
 
     def __init__(self, index: Index, divisor: Size) -> None:
         self.index = index
         self.divisor = divisor
         self.axes = index.axes
+        self.weight: int = 1 + index.weight
         self.key = stable_hash("floor", index.key, hash(divisor))
 
     def __eq__(self, other: object) -> bool:
@@ -297,7 +298,7 @@ class Index:
     2*i + 1
     """
 
-    __slots__ = ("axes", "key", "offset", "terms")
+    __slots__ = ("axes", "key", "offset", "terms", "weight")
 
     def __init__(self, terms: Mapping[IndexAtom, Size], offset: Size) -> None:
         kept = [(a, c) for a, c in terms.items() if c.terms]
@@ -305,8 +306,10 @@ class Index:
         self.terms: tuple[tuple[IndexAtom, Size], ...] = tuple(kept)
         self.offset = offset
         axes: set[Axis] = set()
+        self.weight = 0  # how many floors it has when written out
         for atom, _ in kept:
             axes |= atom.axes if isinstance(atom, Floor) else {atom}
+            self.weight += atom.weight if isinstance(atom, Floor) else 0
         self.axes = frozenset(axes)
         parts = [x for a, c in kept for x in (a.key, hash(c))]
         self.key = stable_hash("index", hash(offset), *parts)

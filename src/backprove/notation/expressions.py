@@ -150,7 +150,7 @@ class Ref(Expr):
             found = object.__new__(cls)
             found.array, found.at = array, at
             found.axes = frozenset().union(*(i.axes for i in at)) if at else _NO_AXES
-            found.level, found.weight = 0, 1
+            found.level, found.weight = 0, 1 + sum(i.weight for i in at)
             found.key = stable_hash("ref", array.key, *(i.key for i in at))
             _interned[cls, array, at] = found
         return found
@@ -168,7 +168,7 @@ class Bracket(Expr):
         if found is None:
             found = object.__new__(cls)
             found.relation, found.index = relation, index
-            found.axes, found.level, found.weight = index.axes, 0, 1
+            found.axes, found.level, found.weight = index.axes, 0, 1 + index.weight
             found.key = stable_hash("bracket", relation, index.key)
             _interned[cls, relation, index] = found
         return found
