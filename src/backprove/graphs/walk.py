@@ -475,7 +475,7 @@ def _upstream_table(run: Run, node: GraphNode) -> list[Block]:
         for f in found.flows[:50]
     ]
     if len(found.flows) > 1:
-        rows.append(["sum", Cell(found.symbol), "", Cell(_brief(found.value))])
+        rows.append([Cell("sum"), Cell(found.symbol), Cell(""), Cell(_brief(found.value))])
     caption = "Upstream gradient: one summand for each consumer"
     return [Table(["through", "chain rule", "with numbers", "value"], rows, caption)]
 
