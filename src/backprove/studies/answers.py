@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +69,7 @@ def largest_gap(study: Study, factor: str, *, part: Part) -> Iterator[str]:
     begin = (
         f"Supported: all lie within one range of ±{study.region:g} points"
         if same
-        else f"Not supported: that all lie in the same range of ±{study.region:g} points"
+        else f"Not supported so far: that all lie in the same range of ±{study.region:g} points"
     )
     yield (
         f"{begin}; the widest difference is {100 * widest.difference:+.2f} points of {part} "
@@ -110,7 +110,10 @@ def early(study: Study, a: str, b: str) -> Iterator[str]:
     for first in study.configurations:
         for second in study.configurations:
             alike = mixed or first.configuration.lr == second.configuration.lr
-            if (first.configuration.hidden, second.configuration.hidden) == (a, b) and alike:
+            # A mean over runs of which only some learn would describe none of them.
+            mean = not (first.incomparable or second.incomparable)
+            hidden = first.configuration.hidden, second.configuration.hidden
+            if hidden == (a, b) and alike and mean:
                 found += [
                     (first, second, epoch, d)
                     for epoch in _EARLY
@@ -127,9 +130,10 @@ def early(study: Study, a: str, b: str) -> Iterator[str]:
     ahead = sum(1 for ok, (*_, d) in zip(clear, found, strict=True) if ok and d.mean > 0)
     behind = sum(clear) - ahead
     how = "each at its own learning rate, so confounded" if mixed else "at equal learning rates"
+    when = _epochs(epoch for *_, epoch, _ in found)
     yield (
-        f"{study.title}: after epochs {', '.join(map(str, _EARLY))}, {how}, hidden {a} has the "
-        f"higher dev accuracy than hidden {b} in {ahead} of {len(found)} comparisons, the lower "
+        f"{study.title}: after {when}, {how}, hidden {a} has the higher "
+        f"dev accuracy than hidden {b} in {ahead} of {len(found)} comparisons, the lower "
         f"in {behind}; {len(found) - ahead - behind} are not decided "
         f"({count(len(study.seeds), 'paired seed')}, {study.sizes[1]} dev examples each, Holm's "
         "correction over all of them)."
@@ -138,10 +142,21 @@ def early(study: Study, a: str, b: str) -> Iterator[str]:
         low, high = (100 * end for end in d.interval)
         yield (
             f"After epoch {epoch}: {first.label} minus {second.label} is {100 * d.mean:+.2f} "
-            f"points ({low:+.2f} to {high:+.2f} over {count(d.seeds, 'seed')})."
+            f"points ({low:+.2f} to {high:+.2f} over {count(d.seeds, 'seed')}{_stuck(second)})."
         )
     if mixed:
         yield "Not supported: that depth is the reason; the learning rate differs as well."
+
+
+def _epochs(epochs: Iterable[int]) -> str:
+    every = sorted(set(epochs))
+    return ("epoch " if len(every) == 1 else "epochs ") + ", ".join(map(str, every))
+
+
+def _stuck(result: ConfigurationResult) -> str:
+    if result.outcome != "at_chance":
+        return ""
+    return f"; all runs of {result.label} end at chance"
 
 
 def spreads(study: Study, factor: str) -> Iterator[str]:
