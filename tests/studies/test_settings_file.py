@@ -1,0 +1,53 @@
+"""A study.toml: what it says, and where a slip stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from backprove.errors import InputError, SetupError
+from backprove.studies.settings_file import read_settings_file
+from backprove.studies.tables import Table
+
+
+def test_a_file_has_the_names_of_the_function(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('hidden = ["none", "8"]\nlr = 0.1\n[[configurations]]\nhidden = "8"\n')
+    read = read_settings_file(path)
+    assert read == {"hidden": ["none", "8"], "lr": 0.1, "configurations": [{"hidden": "8"}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("seeds = 2\nepohcs = 3\n", 2, 1, "no field 'epohcs'"),
+        ("seeds = 2\nlr = [0.1, 0]\n", 2, 1, "lr='0'; expected a number above 0"),
+        ("seeds = \n", 1, 9, "this is no TOML"),
+        ("lr = {a = 1}\n", 1, 1, "lr: expected a text"),
+        ('[[configurations]]\nlr = 1\n[[configurations]]\nhiden = "8"\n', 4, 1, "no field 'hiden'"),
+        ("[[configurations]]\nlr = 1\n[[configurations]]\nlr = -1\n", 4, 1, "lr='-1'"),
+    ],
+)
+def test_a_slip_is_named_with_line_and_column(tmp_path, text, line, column, message):
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_settings_file(path)
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SetupError, match="cannot be read"):
+        read_settings_file(tmp_path / "none.toml")
+
+
+def test_tables_open_in_other_programs(tmp_path):
+    table = Table({"lr": [0.1, 0.01], "loss": [0.5, None], "outcome": ["learned", "diverged"]})
+    table.to_csv(tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text().splitlines()[2] == "0.01,,diverged"
+    polars = pytest.importorskip("polars")
+    assert polars.DataFrame(table.to_arrow())["lr"].to_list() == [0.1, 0.01]
+    duckdb = pytest.importorskip("duckdb")
+    arrow = table.to_arrow()
+    assert duckdb.sql("select count(loss) from arrow").fetchall() == [(1,)]
+    assert arrow.num_rows == 2
+    assert len(pytest.importorskip("pandas").DataFrame(table.to_pandas())) == 2
