@@ -15,9 +15,14 @@ name                 question
 ``mutate``           which wrong backward rules does this test suite let through
 ``graph``            what are the values and the gradients at each node
 ``represent``        can this network give these targets at all: weights, or a proof
+``symmetry``         which units of this network stay equal while it is trained
+``gradient_support`` which parameters never move, whatever the data
+``prove``            a theorem about networks by name, with its proof and its run
+``experiment``       that run alone
 ``study``            what do the curves of these networks support, over several seeds
 ``function``         what is known about this activation function
 ``run_worksheet``    which claims of this Markdown file hold
+``grade``            how many points do these submissions earn against this key
 ===================  ==============================================================
 
 All of them are loaded when they are first used, so the import itself stays quick.
@@ -49,8 +54,9 @@ if TYPE_CHECKING:
     from backprove.functions import describe as function
     from backprove.graphs import graph
     from backprove.studies import study
-    from backprove.theorems import represent
+    from backprove.theorems import experiment, gradient_support, prove, represent, symmetry
     from backprove.worksheets import run_worksheet
+    from backprove.worksheets.grading import grade
 
 __version__ = "0.1.0"
 
@@ -63,9 +69,14 @@ _HOMES = {
     "mutate": ("backprove.checking", "mutate"),
     "graph": ("backprove.graphs", "graph"),
     "represent": ("backprove.theorems", "represent"),
+    "symmetry": ("backprove.theorems", "symmetry"),
+    "gradient_support": ("backprove.theorems", "gradient_support"),
+    "prove": ("backprove.theorems", "prove"),
+    "experiment": ("backprove.theorems", "experiment"),
     "study": ("backprove.studies", "study"),
     "function": ("backprove.functions", "describe"),
     "run_worksheet": ("backprove.worksheets", "run_worksheet"),
+    "grade": ("backprove.worksheets.grading", "grade"),
 }
 
 
@@ -116,10 +127,15 @@ __all__ = [
     "check_jvp",
     "check_vjp",
     "derive",
+    "experiment",
     "function",
+    "grade",
+    "gradient_support",
     "graph",
     "mutate",
+    "prove",
     "represent",
     "run_worksheet",
     "study",
+    "symmetry",
 ]

@@ -21,7 +21,18 @@ from backprove.errors import SetupError
 from backprove.worksheets import engine
 from worksheets.fakes import FakeEngine, block, unknown
 
-COMMANDS = ("derive", "check", "graph", "study", "run", "fmt", "grade", "function")
+COMMANDS = (
+    "derive",
+    "check",
+    "graph",
+    "study",
+    "run",
+    "fmt",
+    "grade",
+    "function",
+    "prove",
+    "experiment",
+)
 
 
 @dataclass

@@ -176,7 +176,7 @@ def test_equal_sums_of_different_weights_are_one_class() -> None:
 def test_different_constants_in_layers_do_not_matter() -> None:
     found = symmetry("tanh(3)+tanh(4)+linear(1)", init="constant:0.5", steps=20)
     assert found.facts["layers_break_it"].value is False
-    assert found.facts["effective_width"].value == "1-1"
+    assert found.facts["effective_width"].value == [1, 1]
 
 
 def test_a_random_last_layer_over_equal_units_breaks_the_tie() -> None:

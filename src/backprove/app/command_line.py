@@ -26,6 +26,7 @@ from backprove.app.output import (
     show,
     write_report,
 )
+from backprove.app.prove_command import experiment, prove
 from backprove.app.represent_command import represent
 from backprove.app.run_command import run
 from backprove.app.study_command import study
@@ -170,6 +171,8 @@ app.command(epilog=EXIT_STATUS)(represent)
 app.command(epilog=EXIT_STATUS)(run)
 app.command(epilog=EXIT_STATUS)(fmt)
 app.command(epilog=EXIT_STATUS)(grade)
+app.command(epilog=EXIT_STATUS)(prove)
+app.command(epilog=EXIT_STATUS)(experiment)
 
 
 def _finish(result: Result, source: str, as_json: bool, output: Path | None) -> None:

@@ -8,16 +8,25 @@ False
 from __future__ import annotations
 
 from backprove.theorems.certificates import CertificateVerdict, check_certificate
+from backprove.theorems.gradient_support import gradient_support
+from backprove.theorems.named import THEOREMS, Experiment, experiment, prove
 from backprove.theorems.representability import represent
 from backprove.theorems.representation import Representation
+from backprove.theorems.symmetry import symmetry
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 __all__ = [
+    "THEOREMS",
     "CertificateVerdict",
     "Condition",
+    "Experiment",
     "Fact",
     "Representation",
     "Theorem",
     "check_certificate",
+    "experiment",
+    "gradient_support",
+    "prove",
     "represent",
+    "symmetry",
 ]

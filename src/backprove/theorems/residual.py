@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprove.calculus import derive
+from backprove.calculus import Derivation, derive
 from backprove.results import Chart, Evidence, Table, Text
 from backprove.theorems.dense import Array, activation
 from backprove.theorems.theorem import Condition, Fact, Theorem
@@ -36,6 +36,7 @@ def residual(
     True
     """
     block = derive(_BLOCK, "x", _SHAPES)
+    assert isinstance(block, Derivation)
     rows = []
     points = []
     for depth in (1, 2, 5, 10, 20, 50):

@@ -69,7 +69,7 @@ def symmetry(
 
     >>> found = symmetry("tanh(4)+linear(1)", init="constant:0.5", steps=0)
     >>> found.facts["stays_equal"].value, found.facts["effective_width"].value
-    (True, '1')
+    (True, [1])
     """
     rule = rule or Rule()
     if isinstance(network, str):
@@ -241,9 +241,7 @@ def _facts(network: DenseNetwork, classes: Classes) -> dict[str, Fact]:
     facts = {
         "stays_equal": Fact(True, "proved", "some units of a layer are equal at every step"),
         "all_equal": Fact(all_equal, "proved", "all units of each layer are equal at every step"),
-        "effective_width": Fact(
-            "-".join(map(str, counts)), "proved", "classes in each hidden layer"
-        ),
+        "effective_width": Fact(counts, "proved", "different units in each hidden layer"),
         "broken_after_first_step": Fact(
             False, "proved", "units of a class differ after the first step"
         ),

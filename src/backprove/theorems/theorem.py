@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from backprove.results import Block, Details, Evidence, Heading, Level, Result, Table, Text
@@ -27,13 +28,13 @@ class Fact:
     """One thing that a theorem says, by a name that claims can use.
 
     Args:
-        value: True or False, a number, or a formula as text.
+        value: True or False, a number, nested lists of numbers, or a formula as text.
         level: how strongly it is supported.
         text: the fact as a sentence.
         shapes: shapes of the symbols of a formula.
     """
 
-    value: bool | float | str
+    value: bool | float | str | Fraction | list[Any]
     level: Level
     text: str
     shapes: Mapping[str, str] = field(default_factory=dict)
@@ -112,7 +113,9 @@ class Theorem(Result):
         }
 
 
-def _shown(value: bool | float | str) -> str:
+def _shown(value: bool | float | str | Fraction | list[Any]) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"`{value}`" if isinstance(value, str) else f"{value:.6g}"
+    if isinstance(value, str):
+        return f"`{value}`"
+    return str(value) if isinstance(value, Fraction | list) else f"{value:.6g}"

@@ -15,6 +15,7 @@ from backprove.worksheets.statements import (
     path,
     question,
     study,
+    theorem,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "question",
     "read_statement",
     "study",
+    "theorem",
 ]
