@@ -168,20 +168,20 @@ def _no_slope(z: Array) -> Array:
 
 # --- the start ----------------------------------------------------------------------------------
 
-_PART = re.compile(r"\s*([A-Za-z_]\w*)\s*\(\s*(\d{1,5})\s*\)\s*")
+_PART = re.compile(r"\s*([A-Za-z_]\w*)\s*\(\s*(\d{1,5})\s*\)\s*(?:[x×]\s*(\d{1,3}))?\s*")
 
 
 def architecture(text: str) -> tuple[tuple[str, int], ...]:
-    """Activations and widths of ``tanh(4)+linear(1)``.
+    """Activations and widths of ``tanh(4)+linear(1)``; ``tanh(4)x3`` stands for three layers.
 
     Raises:
         SetupError: the text is not of that form, or a width is out of range.
         UnknownName: an activation that does not exist.
 
-    >>> architecture("relu(8)+relu(8)+linear(1)")
+    >>> architecture("relu(8)x2+linear(1)")
     (('relu', 8), ('relu', 8), ('linear', 1))
     """
-    found = []
+    found: list[tuple[str, int]] = []
     for part in text.split("+"):
         match = _PART.fullmatch(part)
         if match is None or not 1 <= int(match[2]) <= MAX_UNITS:
@@ -189,7 +189,7 @@ def architecture(text: str) -> tuple[tuple[str, int], ...]:
                 f"network={text[:60]!r} is not understood at '{part.strip()[:30]}'",
                 hint="Write each layer as ACTIVATION(UNITS), such as tanh(4)+linear(1).",
             )
-        found.append((activation(match[1]).name, int(match[2])))
+        found += [(activation(match[1]).name, int(match[2]))] * int(match[3] or 1)
     return tuple(found)
 
 

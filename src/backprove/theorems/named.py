@@ -105,7 +105,7 @@ THEOREMS: Mapping[str, Named] = {
 """Every theorem that is asked by name."""
 
 
-def prove(name: str, **settings: Any) -> Theorem:
+def prove(name: str, /, **settings: Any) -> Theorem:
     """A theorem by name.
 
     Args:
@@ -183,7 +183,7 @@ class Experiment(Result):
         return self.theorem.to_dict() | {"kind": "experiment"}
 
 
-def experiment(name: str, **settings: Any) -> Experiment:
+def experiment(name: str, /, **settings: Any) -> Experiment:
     """The run that belongs to a theorem.
 
     Args:

@@ -70,11 +70,21 @@ class Graph(Statement):
         values = self._values(session)
         shapes = session.shapes(self.function)
         outside = {name: shape for name, shape in shapes.items() if name not in values}
+        outside |= {name: _shape(value) for name, (_, value) in values.items() if _shape(value)}
         return (
             session.text(self.function),
             outside,
             {name: value for name, (_, value) in values.items()},
         )
+
+
+def _shape(value: Any) -> str:
+    """The shape of nested lists, as text; empty for a number."""
+    sizes = []
+    while isinstance(value, list):
+        sizes.append(str(len(value)))
+        value = value[0]
+    return " ".join(sizes)
 
 
 @dataclass
