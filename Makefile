@@ -10,8 +10,9 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 RUN_READY := $(VENV)/ready-to-run
 TEST_READY := $(VENV)/ready-to-test
+DOCS_READY := $(VENV)/ready-for-docs
 
-.PHONY: report test lint clean
+.PHONY: report test lint docs clean
 
 report: $(RUN_READY)
 	$(BIN)/backprove run $(WORKSHEET) -o $(REPORT)
@@ -25,8 +26,11 @@ lint: $(TEST_READY)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+docs: $(DOCS_READY)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) $(REPORT)
+	rm -rf $(VENV) $(REPORT) docs/_build
 
 # The stamps are newer than the two files that say what is installed, or the set-up runs again.
 $(RUN_READY): pyproject.toml constraints.txt | $(BIN)/python
@@ -35,6 +39,10 @@ $(RUN_READY): pyproject.toml constraints.txt | $(BIN)/python
 
 $(TEST_READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e '.[dev]'
+	@touch $(RUN_READY) $@
+
+$(DOCS_READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[docs]'
 	@touch $(RUN_READY) $@
 
 $(BIN)/python:

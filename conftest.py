@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["src/backprove/checking/torch_functions.py"]
+_NEEDS = {
+    "src/backprove/checking/torch_functions.py": "torch",
+    "src/backprove/app/sphinx_extension.py": "sphinx",
+}
+collect_ignore = [path for path, package in _NEEDS.items() if find_spec(package) is None]

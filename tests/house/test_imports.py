@@ -26,6 +26,8 @@ HOMES = {
     "typer": ("app/",),
     "rich": ("app/",),
     "click": ("app/",),
+    "sphinx": ("app/sphinx_extension",),
+    "docutils": ("app/sphinx_extension",),
     "vl_convert": ("views/",),
     "graphlay": ("views/",),
     "math_core": ("views/",),
