@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backprove.errors import InputError, NotationError, Span
 from backprove.notation.syntax import MAX_LENGTH
 
-_WORD = re.compile(r"\\[A-Za-z]+|\\.|\d+\.?\d*|\.\d+|\S", re.DOTALL)
+_WORD = re.compile(r"\\[A-Za-z]+|\\.|\|\||\d+\.?\d*|\.\d+|\S", re.DOTALL)
 _SPACING = r"""
 \, \; \: \! \> \quad \qquad ~ \left \right \big \Big \bigl \bigr \Bigl \Bigr \bigg \Bigg \biggl
 \biggr \displaystyle \textstyle \limits \nolimits \nonumber
@@ -23,6 +23,8 @@ _FONTS = r"""
 \mathbb
 """
 SPACING = frozenset([*_SPACING.split(), "\\ ", "\\\n"])
+_OLD_FONTS = {r"\rm": r"\mathrm", r"\bf": r"\mathbf", r"\sf": r"\mathsf", r"\it": r"\mathit"}
+_DISPLAYS = {r"\(": r"\)", r"\[": r"\]"}
 _GREEK_LETTERS: dict[str, str] = dict(
     zip(_GREEK.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True)
 )
@@ -59,7 +61,14 @@ def words_of(latex: str) -> list[Word]:
             span=Span(0, 1),
         )
     found = [Word(m.group(), Span(*m.span())) for m in _WORD.finditer(latex)]
-    kept = [w for w in found if w.text not in SPACING]
+    kept = [w for w in found if w.text not in SPACING and w.text != "$"]
+    if len(kept) > 1 and _DISPLAYS.get(kept[0].text) == kept[-1].text:
+        kept = kept[1:-1]
+    for k, word in enumerate(kept):
+        if word.text == "||":  # two bars side by side are a norm: ||w||
+            kept[k] = Word(r"\|", word.span)
+        elif word.text in _OLD_FONTS and k and kept[k - 1].text == "{":  # {\rm T}
+            kept[k - 1 : k + 1] = [Word(_OLD_FONTS[word.text], word.span), kept[k - 1]]
     return [*kept, Word("", Span(len(latex), len(latex)))]
 
 

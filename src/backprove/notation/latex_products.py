@@ -52,6 +52,12 @@ def multiply(reader: Refusing, left: Piece, right: Piece, sign: str, span: Span)
             "the cross product is not supported", whole, r"Write \odot or \cdot."
         )
     if left.rank == right.rank == 1:
+        if not left.row and right.row and sign == "dot":
+            raise reader.error(
+                "a dot between a column and a row can be read in two ways",
+                whole,
+                r"Write x y^\top for the outer product, x^\top y for the inner one.",
+            )
         if not left.row and right.row and not sign:
             return joined(span, "outer(", left, ", ", right, ")", rank=2)
         if (left.row and not right.row) or sign == "dot":
@@ -120,8 +126,10 @@ def matrix_power(reader: Refusing, base: Piece, style: str, span: Span) -> Piece
         inverse = joined(span, "inv(", base, ")", rank=2)
         return inverse if style == "-1" else joined(span, inverse, ".T", rank=2)
     for sign in (r"\circ", r"\odot"):
-        if style.startswith(sign) and style.removeprefix(sign).isdigit():
+        if style.startswith(sign) and style.removeprefix(sign).removeprefix("-").isdigit():
             return powered(reader, base, joined(span, style.removeprefix(sign)), span)
+    if style == r"\prime":
+        raise reader.unsupported("a prime is not supported", span, r"A transpose is A^\top.")
     raise reader.unsupported(
         "a power of a matrix can be read in two ways", span, r"Write A A or A^{\odot 2}."
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from backprove.errors import Span
 from backprove.notation.expressions import Array
 from backprove.notation.index_syntax import is_function
+from backprove.notation.latex_enclosed import BARS, NORMS, EnclosedReader
 from backprove.notation.latex_pieces import (
     ATOM,
     FONTS,
@@ -28,7 +29,7 @@ from backprove.notation.latex_pieces import (
     wrapped,
 )
 from backprove.notation.latex_products import matrix_power, multiply, plus, powered, transposed
-from backprove.notation.latex_symbols import RELATIONS, SymbolReader, without_full_stop
+from backprove.notation.latex_symbols import RELATIONS, without_full_stop
 from backprove.notation.lowering import supported_functions
 from backprove.notation.syntax import deep_recursion
 
@@ -46,6 +47,9 @@ _COMMAND_WORDS = r"""
 \ln \log \exp \sin \cos \tan \sinh \cosh \tanh \arctan \det \max \min
 """
 _COMMANDS = frozenset(_COMMAND_WORDS.split())
+_OWN_COMMANDS = r"\tr \Tr \trace \diag \Diag \softmax \relu \ReLU \sign \sgn \erf".split()
+"""Commands that many preambles define; TeX itself has none of them."""
+_CLOSING = {"(": ")", "[": "]", r"\{": r"\}"}
 _RESULT_RANK = {
     **dict.fromkeys(
         ["norm", "sum", "mean", "var", "trace", "det", "logdet", "prod", "logsumexp"], 0
@@ -62,8 +66,11 @@ _PRODUCTS = {
     r"\times": "times",
     r"\otimes": "kron",
 }
-_ENDS = frozenset([")", "]", "}", r"\}", "+", "-", "/", ",", "", "|", r"\rVert", r"\rvert", r"\|"])
-_NORMS = {r"\|": r"\|", r"\lVert": r"\rVert", r"\Vert": r"\Vert"}
+_END_WORDS = r"""
+) ] } \} + - / , ; & | \| \\ \rVert \rvert \Vert \vert \rangle
+"""
+_ENDS = frozenset(["", *_END_WORDS.split()])
+_TWO_WAY_BARS = frozenset(["|", r"\|", r"\Vert", r"\vert"])
 _TRANSPOSES = frozenset([r"\top", r"\intercal", "T"])
 _SUFFIX = re.compile(r"\\(?:text|mathrm)\s*\{\s*(?:with|where)\s*:?\s*\}")
 
@@ -105,7 +112,7 @@ def latex_to_text(
     return LatexText(latex, piece.text, places, row)
 
 
-class _Reader(SymbolReader):
+class _Reader(EnclosedReader):
     """Recursive descent over the words of a formula."""
 
     # --- the whole claim --------------------------------------------------------------------
@@ -196,7 +203,7 @@ class _Reader(SymbolReader):
                 if self.word.text in (r"\sum", r"\prod"):
                     raise self.error("a sum after '/' can be read in two ways", hint="Use \\frac.")
                 right = self.factor()
-                if right.rank and right.rank != left.rank:
+                if right.rank == 2 or (right.rank and right.rank != left.rank):
                     raise self.unsupported(
                         "a division by an array", right.span, "Divide by scalars."
                     )
@@ -217,9 +224,9 @@ class _Reader(SymbolReader):
 
     def _ends_term(self) -> bool:
         text = self.word.text
-        if text in _ENDS or text in RELATIONS or text in (r"\Vert", ";", "&", r"\\"):
+        if text in _ENDS or text in RELATIONS:
             # A norm bar opens a factor only where one is not open already.
-            return not (text in (r"\|", "|", r"\Vert") and not self.bars)
+            return not (text in _TWO_WAY_BARS and not self.bars)
         return False
 
     # --- factors ----------------------------------------------------------------------------
@@ -232,9 +239,9 @@ class _Reader(SymbolReader):
             return self._call(text[1:] if text in _COMMANDS else str(name))
         if text in (r"\sum", r"\prod"):
             return self._total()
-        return self._scripts(self._atom())
+        return self._scripts(self.atom())
 
-    def _atom(self) -> Piece:
+    def atom(self) -> Piece:
         word = self.word
         text = word.text
         if text and (text[0].isdigit() or text[0] == ".") and text != ".":
@@ -242,14 +249,16 @@ class _Reader(SymbolReader):
             return joined(word.span, text)
         if text in ("(", "[", r"\{", "{"):
             return self._group()
-        if text in _NORMS:
-            return self._norm()
-        if text in ("|", r"\lvert"):
-            return self._absolute()
-        if text in (r"\frac", r"\tfrac", r"\dfrac"):
-            return self._fraction()
+        if text in NORMS:
+            return self.norm()
+        if text in BARS:
+            return self.absolute()
+        if text == r"\langle":
+            return self.inner_product()
+        if text in (r"\frac", r"\tfrac", r"\dfrac", r"\cfrac"):
+            return self.fraction()
         if text == r"\sqrt":
-            return self._root()
+            return self.root()
         if text == r"\partial":
             raise self.error(
                 r"'\partial' stands in fractions only", word.span, r"\frac{\partial f}{\partial x}"
@@ -279,105 +288,6 @@ class _Reader(SymbolReader):
             return inner
         return joined(span, "(", inner, ")", rank=inner.rank, row=inner.row)
 
-    def _norm(self) -> Piece:
-        opened = self.take()
-        self.bars += 1
-        inner = self.expression()
-        self.expect(_NORMS[opened.text], opened)
-        self.bars -= 1
-        which = ""
-        if self.accept("_"):
-            which = "".join(w.text for w in self.script())
-        span = Span(opened.span.start, self.words[self.position - 1].span.end)
-        if inner.rank == 2 and which != "F":
-            raise self.unsupported(
-                "the norm of a matrix can be read in two ways", span, r"Write \lVert A \rVert_F."
-            )
-        if which in ("", "2", "F"):
-            return joined(span, "norm(", inner, ")")
-        if which == "1":
-            return joined(span, "sum(abs(", inner, "))")
-        if which == r"\infty":
-            return joined(span, "max(abs(", inner, "))")
-        raise self.unsupported(
-            f"the norm '{which}' is not supported", span, r"Norms: 1, 2, \infty, F."
-        )
-
-    def _absolute(self) -> Piece:
-        opened = self.take()
-        self.bars += 1
-        inner = self.expression()
-        self.expect("|" if opened.text == "|" else r"\rvert", opened)
-        self.bars -= 1
-        span = Span(opened.span.start, self.words[self.position - 1].span.end)
-        if inner.rank == 2:
-            raise self.unsupported(
-                "|A| of a matrix can be read in two ways", span, r"Write \det(A)."
-            )
-        return joined(span, "abs(", inner, ")", rank=inner.rank, row=inner.row)
-
-    def _braced(self) -> Piece:
-        """An argument in braces, or one word."""
-        opened = self.word
-        if self.accept("{"):
-            bars, self.bars = self.bars, 0
-            inner = self.expression()
-            self.expect("}", opened)
-            self.bars = bars
-            return inner
-        return self._atom()
-
-    def _fraction(self) -> Piece:
-        start = self.take()
-        quotient = self._quotient(start)
-        if quotient is not None:
-            return quotient
-        top, bottom = self._braced(), self._braced()
-        span = Span(start.span.start, self.words[self.position - 1].span.end)
-        if bottom.rank:
-            raise self.unsupported("a division by an array", bottom.span, "Divide by scalars.")
-        top, bottom = wrapped(top, PRODUCT), wrapped(bottom, POWER)
-        return joined(span, "(", top, " / ", bottom, ")", rank=top.rank, row=top.row)
-
-    def _quotient(self, start: Word) -> Piece | None:
-        """``\\frac{\\partial F_{ij}}{\\partial W_{kl}}``; the names need not be declared."""
-        position = self.position
-        halves: list[Piece] = []
-        for _ in range(2):
-            if not self.accept("{"):
-                break
-            sign = self.word
-            plain = sign.text == "d" and "d" not in self.ranks and self.ahead() != "}"
-            upright = [w.text for w in self.words[self.position : self.position + 4]]
-            if upright == [r"\mathrm", "{", "d", "}"]:
-                self.position += 3
-            elif sign.text != r"\partial" and not plain:
-                break
-            self.take()
-            name, indices = self.left()
-            if name is None or not self.accept("}"):
-                break
-            halves.append(joined(sign.span, "∂", name, *indices))
-        if len(halves) == 2:
-            span = Span(start.span.start, self.words[self.position - 1].span.end)
-            return joined(span, halves[0], "/", halves[1])
-        self.position = position
-        return None
-
-    def _root(self) -> Piece:
-        start = self.take()
-        degree = None
-        if opened := self.accept("["):
-            degree = self.expression()
-            self.expect("]", opened)
-        inner = self._braced()
-        if degree is None:
-            return joined(start.span, "sqrt(", inner, ")", rank=inner.rank, row=inner.row)
-        return joined(
-            start.span, "(", wrapped(inner, ATOM), "**(1/", wrapped(degree, ATOM), "))",
-            rank=inner.rank, row=inner.row,
-        )  # fmt: skip
-
     # --- functions --------------------------------------------------------------------------
 
     def _function_ahead(self) -> str | None:
@@ -385,7 +295,9 @@ class _Reader(SymbolReader):
         text = self.word.text
         if text == r"\sigma" and self.known(greek_names("sigma")) is None:
             after = self.ahead()
-            return "sigmoid" if after == "(" else None
+            return "sigmoid" if after in _CLOSING else None
+        if text in _OWN_COMMANDS:
+            return _FUNCTIONS.get(text[1:], text[1:])
         if text not in (r"\operatorname", r"\mathrm", r"\text", r"\mathbf", r"\textrm"):
             return None
         position = self.position
@@ -407,18 +319,31 @@ class _Reader(SymbolReader):
 
     def _call(self, name: str) -> Piece:
         start = self.word
-        if start.text in _COMMANDS or start.text == r"\sigma":
+        if start.text in _COMMANDS or start.text in (r"\sigma", *_OWN_COMMANDS):
             self.take()
         else:
             self.styled_name()
         if name in ("max", "min") and self.word.text == "_":
             return self._over_index(name, start)
+        if self.word.text == "_":
+            logarithm = name in ("log", "ln")
+            raise self.unsupported(
+                "a logarithm to a base" if logarithm else f"an index of '{name}' itself",
+                Span(start.span.start, self.word.span.end),
+                r"Write \frac{\ln x}{\ln 2}." if logarithm else f"Write {name}(z)_i.",
+            )
         power: Piece | None = None
         if self.accept("^"):
             power = self._power_of_function(name, start)
         arguments = self._arguments(name, start)
         if name in ("max", "min") and len(arguments) == 2:
             name += "imum"
+        elif name in ("max", "min") and len(arguments) > 2:
+            raise self.error(
+                f"'\\{name}' of more than two arguments",
+                arguments[2].span,
+                rf"Write \{name}(a, \{name}(b, c)).",
+            )
         elif len(arguments) > 1 and name not in ("kron", "outer", "where", "maximum", "minimum"):
             raise self.error(f"'{name}' has one argument", arguments[1].span)
         items: list[str | Piece] = []
@@ -446,21 +371,23 @@ class _Reader(SymbolReader):
         return joined(below[0].span, below[0].text)
 
     def _arguments(self, name: str, start: Word) -> list[Piece]:
-        opened = self.word
-        if self.accept("("):
+        opened = self.accept(*_CLOSING)
+        if opened is not None:
             bars, self.bars = self.bars, 0
             found = [self.expression()]
             while self.accept(","):
                 found.append(self.expression())
-            self.expect(")", opened)
+            self.expect(_CLOSING[opened.text], opened)
             self.bars = bars
             return found
         argument = self.factor()
         if not self._ends_term() and self.word.text not in _PRODUCTS:
+            styled = start.text in FONTS
+            shown = rf"\operatorname{{{name}}}" if styled else start.text
             raise self.error(
                 f"'{start.text}' without parentheses can be read in two ways",
                 Span(start.span.start, self.word.span.end),
-                rf"Write \{name}(x) y or \{name}(x y).",
+                f"Write {shown}(x) y or {shown}(x y).",
             )
         return [argument]
 
@@ -521,9 +448,8 @@ class _Reader(SymbolReader):
             elif self.accept("^"):
                 base = self._superscript(base, mark)
             elif mark.text == "'":
-                raise self.unsupported(
-                    "a prime is not supported", mark.span, "Write the derivative out."
-                )
+                hint = r"A transpose is X^\top." if base.rank else "Write the derivative out."
+                raise self.unsupported("a prime is not supported", mark.span, hint)
             else:
                 break
         if base.rank < 0:
@@ -553,13 +479,15 @@ class _Reader(SymbolReader):
         texts = [w.text for w in above]
         span = Span(mark.span.start, self.words[self.position - 1].span.end)
         style = "".join(t for t in texts if t not in ("{", "}") and t not in FONTS)
+        if style == "T" and self.ranks.get("T") == 0 and base.rank:
+            raise self.error("'T' is a declared scalar as well", span, r"Write \top to transpose.")
         if style in _TRANSPOSES and not (style == "T" and "T" in self.ranks):
             return transposed(self, base, span)
         if base.rank == 2:
             return matrix_power(self, base, style, span)
         if base.text == "e" and "e" not in self.ranks:
             self.position = position
-            inner = self._braced()
+            inner = self.braced()
             if inner.rank > 1:
                 raise self.unsupported(
                     "e^A of a matrix can be read in two ways",
@@ -578,7 +506,7 @@ class _Reader(SymbolReader):
             )
         if base.rank == 1 and style.startswith("-"):
             raise self.unsupported(
-                "a negative power of a vector", span, r"Write it elementwise, as in text."
+                "a negative power of a vector", span, r"Write x^{\odot -1} for 1/x entry by entry."
             )
         self.position = position
-        return powered(self, base, self._braced(), span)
+        return powered(self, base, self.braced(), span)

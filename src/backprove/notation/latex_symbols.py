@@ -48,15 +48,17 @@ class SymbolReader(ABC):
         ranks: the number of axes of every known name.
         sizes: the names of sizes.
         letters_allowed: True inside brackets such as ``[i = j]``, where letters are indices.
+        one_letter: True where TeX takes a single letter, as after ``^`` without braces.
     """
 
     def __init__(self, latex: str, ranks: Mapping[str, int], sizes: set[str]) -> None:
         self.latex = latex
-        self.words = without_full_stop([w for w in words_of(latex) if w.text != "$"])
+        self.words = without_full_stop(words_of(latex))
         self.position = 0
         self.ranks = dict(ranks)
         self.sizes = sizes
         self.letters_allowed = False
+        self.one_letter = False
         self.depth = 0
         self.bars = 0
 
@@ -105,7 +107,11 @@ class SymbolReader(ABC):
     def script(self) -> list[Word]:
         """The words of a script: those in braces, or one."""
         opened = self.word
+        if opened.text in FONTS and self.ahead() not in ("", "{"):  # ^\mathsf T
+            return [self.take(), self.take()]
+        font = self.take() if opened.text in FONTS else None
         if not self.accept("{"):
+            self.one_digit()
             return [self.take()]
         found: list[Word] = []
         depth = 0
@@ -117,7 +123,15 @@ class SymbolReader(ABC):
         self.take()
         if not found:
             raise self.error("an empty script", opened.span)
-        return found
+        return [font, *found] if font else found
+
+    def one_digit(self) -> None:
+        """Refuse ``x^10``: without braces TeX takes the first digit alone."""
+        if len(self.word.text) > 1 and self.word.text.isdigit():
+            raise self.error(
+                "without braces TeX takes the first digit alone",
+                hint=f"Write {{{self.word.text}}} in braces.",
+            )
 
     # --- names ------------------------------------------------------------------------------
 
@@ -140,7 +154,7 @@ class SymbolReader(ABC):
         if not self.accept("_"):
             return joined(span, name), []
         below = self.script()
-        content = "".join(w.text for w in below)
+        content = "".join(w.text for w in below if w.text not in FONTS and w.text not in "{}")
         if content.isdigit() or f"{name}_{content}" in self.ranks:
             known = f"{name}_{content}" if f"{name}_{content}" in self.ranks else name + content
             return joined(span, known), []
@@ -205,8 +219,14 @@ class SymbolReader(ABC):
             name = self.styled_name()
             if text == r"\mathbb" and name not in ("1", "I"):
                 raise self.unsupported(f"'{text}{{{name}}}' is not supported here", word.span)
-            if name in ("1", "I") and name not in self.ranks:
+            if name == "1" and name not in self.ranks:
                 return self._indicator(word)
+            if name == "d" and text in (r"\mathrm", r"\text", r"\textrm") and "d" not in self.ranks:
+                raise self.error(
+                    "an upright d is a differential",
+                    word.span,
+                    "Write the function alone; what to differentiate by is given apart from it.",
+                )
         elif text.isalpha():
             name = self._letters()
         elif text == "":
@@ -225,7 +245,8 @@ class SymbolReader(ABC):
         first = self.position
         run = ""
         longest = 1
-        for count, word in enumerate(self.words[first : first + 64], start=1):
+        most, self.one_letter = (1 if self.one_letter else 64), False
+        for count, word in enumerate(self.words[first : first + most], start=1):
             if not (word.text.isalnum() and word.text.isascii()):
                 break
             if run and word.span.start != self.words[first].span.start + len(run):
@@ -241,7 +262,8 @@ class SymbolReader(ABC):
         if self.word.text == "_":
             position = self.position
             self.take()
-            content = "".join(w.text for w in self.script())
+            below = self.script()
+            content = "".join(w.text for w in below if w.text not in FONTS and w.text not in "{}")
             found = self.known((f"{name}_{content}", f"{name}{content}"))
             if found is not None:
                 span = Span(span.start, self.words[self.position - 1].span.end)
@@ -262,6 +284,10 @@ class SymbolReader(ABC):
             raise self.error("the identity needs its size", span, "Write I_d.")
         if name in ("e", "π", "pi") or name in self.sizes or self.letters_allowed:
             return joined(span, name)
+        if name == "σ" and self.word.text == "'":
+            raise self.unsupported(
+                "a prime is not supported", self.word.span, r"Write \sigma(z)(1-\sigma(z))."
+            )
         raise UnknownName(
             f"unknown symbol '{name}'",
             text=self.latex,
