@@ -21,6 +21,7 @@ from backprove.checking.comparison import (
     kink_values_differ,
     prove_equal,
 )
+from backprove.checking.misfits import is_misfit, judge_misfit
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
 from backprove.checking.structures import IMPLIED_BY
@@ -28,7 +29,7 @@ from backprove.checking.tidying import tidied_claim, with_left_side
 from backprove.checking.trial import printed
 from backprove.checking.verdict import Verdict
 from backprove.checking.wording import sentence
-from backprove.errors import InputError, NotationError
+from backprove.errors import InputError, NotationError, ShapeError
 from backprove.notation import building as b
 from backprove.notation.axes import Size, shape_text
 from backprove.notation.claims import Claim, classify_claim
@@ -86,10 +87,21 @@ def check(
     question = Question(f, wrt, shapes, order, layout, domain, structured)
     read = classify_claim(claim, question.symbols)
     if read.kind == "latex":
-        verdict = through_latex(claim, question.symbols, lambda plain: _judge(question, plain))
+        verdict = through_latex(claim, question.symbols, lambda plain: _judged(question, plain))
         verdict.claim = claim
         return verdict
-    return _judge(question, claim)
+    return _judged(question, claim)
+
+
+def _judged(question: Question, claim: str) -> Verdict:
+    """The verdict; a claim whose own sizes do not meet is wrong, not unreadable."""
+    question.derivation  # noqa: B018 (what is wrong with the question is no fault of the claim)
+    try:
+        return _judge(question, claim)
+    except ShapeError as error:
+        if not is_misfit(error, claim):
+            raise
+        return judge_misfit(claim, error, lambda edited: _judge(question, edited))
 
 
 def _judge(question: Question, claim: str) -> Verdict:
