@@ -8,10 +8,8 @@ from backprove.errors import InputError
 from backprove.notation import building as b
 from backprove.notation import declare, lower
 from backprove.notation.axes import Index
-from backprove.notation.claims import classify_claim
 from backprove.notation.expressions import Tensor
-from backprove.notation.index_reader import read_index_formula
-from backprove.notation.latex_reader import latex_to_text
+from backprove.notation.reading import read_latex
 
 SHAPES = {
     "X": "n d",
@@ -119,7 +117,11 @@ READ = [
     (r"\mathrm{softmax}(Wx)", "softmax(W @ x)"),
     (r"\operatorname{softmax}\left(Wx\right)", "softmax(W @ x)"),
     (r"z_i", "z"),
-    (r"W_{i j}", "W"),
+    (r"F_{ij} = W_{i j}", "W"),
+    (r"F_{ji} = W_{ij}", "W.T"),
+    (r"F_{ij} = \sum_{p=1}^d X_{ip} W_{jp}", "X @ W.T"),
+    ("z_{i}^{2}", "z**2"),
+    ("X^{T}y", "X.T @ y"),
     (r"\frac{e^{z_i}}{\sum_j e^{z_j}}", "exp(z)/sum(exp(z))"),
     (r"\max(0, z)", "maximum(0, z)"),
     (r"\max\{0, s\}", "maximum(0, s)"),
@@ -158,10 +160,7 @@ def test_a_formula_is_the_same_expression_as_its_text(latex: str, text: str) -> 
 
 
 def tensor_of(latex: str) -> Tensor:
-    text = latex_to_text(latex, SYMBOLS).text
-    if classify_claim(text, SYMBOLS).kind == "index":
-        return read_index_formula(text, SYMBOLS).tensor
-    return lower(text, SYMBOLS).tensor()
+    return read_latex(latex, SYMBOLS).tensor()
 
 
 REFUSED = [
@@ -204,6 +203,7 @@ REFUSED = [
     (r"\sum_{i \neq j} x_i", "i", r"[i \ne j]"),
     (r"\prod_{i=1}^d x_i", r"\prod", r"\prod_{m}"),
     (r"\operatorname{vec}(X)", r"\operatorname", "Supported"),
+    (r"X_{ij} w_j", "j", "F_{ij} = ..."),
     (r"\int s", r"\int", "Supported"),
     (r"\bar{y}", r"\bar", "Declared"),
     (r"||x| - s|", "||", "is never closed"),

@@ -429,7 +429,7 @@ class _Reader(EnclosedReader):
             above = self.script()
             high = "".join(w.text for w in above)
             binder = joined(below[0].span, f"{texts[0]}={low}")
-            return binder, joined(above[0].span, f"^{{{high}}} ")
+            return binder, joined(above[0].span, f"^ {{{high}}} ")
         letters = [w for w in below if w.text != ","]
         items: list[str | Piece] = []
         for letter in letters:

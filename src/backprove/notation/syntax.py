@@ -181,9 +181,12 @@ class Parser:
         if token.kind != "end":
             if token.text in (")", "]"):
                 raise self.fail(f"'{token.text}' closes nothing", hint="Remove it.")
+            equation = token.text == "="
             raise self.fail(
                 f"unexpected '{token.text}' after the end of the expression",
-                hint="Write products with '*', as in 2*x.",
+                hint="Write the expression alone, without 'f ='."
+                if equation
+                else "Write products with '*', as in 2*x.",
             )
 
     def expression(self) -> Node:
