@@ -83,6 +83,9 @@ REFUSED: list[tuple[str, str, type[InputError], str, tuple[int, int]]] = [
     ("sum(inv(zeros((2, 2))))*w", "w", NotationError, "Singular", (4, 22)),
     ("logdet(zeros((2, 2)))*w", "w", NotationError, "'logdet' leaves its domain", (0, 21)),
     ("(-8)**(1/3)*w", "w", NotationError, "'power' leaves its domain", (0, 11)),
+    ("w + 0**s", "w", NotationError, "a power of 0 with a variable exponent", (4, 8)),
+    ("(-2)**s", "s", NotationError, "a power of -2 with a variable exponent", (0, 7)),
+    ("(w - w)**s", "s", NotationError, "a power of 0 with a variable exponent", (0, 10)),
     ("arccos(2)*w", "w", Unsupported, "the function 'arccos' is not supported", (0, 9)),
 ]
 
@@ -189,6 +192,31 @@ def test_a_value_outside_the_domain_is_named_at_the_step_where_it_arises(
     with pytest.raises(DomainError) as raised:
         derivation.evaluate(values)
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize("form", ["dense", "structured"])
+@pytest.mark.parametrize(
+    ("text", "values", "named"),
+    [
+        ("2*sqrt(s)", {"s": 0.0}, "h1 = sqrt(s) has no finite derivative by s at s = 0"),
+        ("norm(w*s)", {"w": [1.0, 2.0], "s": 0.0}, "norm(h1) has no finite derivative by h1"),
+        ("sum(w*s)**0.5", {"w": [1.0, -1.0], "s": 3.0}, "by h2 at h2 = 0"),
+        ("w**s", {"w": [0.0, 3.0], "s": 2.0}, "w ** s has no finite derivative by s at w = [0, 3]"),
+        ("s**s", {"s": 0.0}, "s ** s has no finite derivative"),
+        ("sqrt(s**2)", {"s": 0.0}, "sqrt(h1) has no finite derivative by h1 at h1 = 0"),
+    ],
+)
+def test_a_finite_value_without_a_finite_derivative_is_named(form, text, values, named):
+    derivation = derive(text, "s", SHAPES)
+    with pytest.raises(DomainError) as raised:
+        derivation.evaluate(values, form=form)
+    assert named in str(raised.value)
+
+
+def test_a_second_derivative_that_is_not_finite_is_named_and_the_first_one_given():
+    assert derive("s**1.5", "s", SHAPES).evaluate({"s": 0.0}) == 0
+    with pytest.raises(DomainError, match="no finite second derivative by s at s = 0"):
+        derive("s**1.5", "s", SHAPES, order=2).evaluate({"s": 0.0})
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from backprove.calculus.numeric import Point
 from backprove.calculus.steps import Step, derivation_steps
 from backprove.calculus.structure import Structure, classify
 from backprove.calculus.structured import StructuredArray, structured_array
-from backprove.calculus.values import bind_values, check_finite
+from backprove.calculus.values import bind_values, check_finite, no_derivative
 from backprove.calculus.verification import Verification, first_point, read_back, verify
 from backprove.errors import DomainError, Span, Unsupported
 from backprove.notation.axes import Axis, Size, shape_text
@@ -237,7 +237,8 @@ class Derivation(Result):
                 kept apart.
 
         Raises:
-            DomainError: a symbol has no value, or an operation leaves its domain; it is named.
+            DomainError: a symbol has no value, an operation leaves its domain, or it has no finite
+                derivative at its operands (``sqrt(s)`` at 0); the operation is named.
             ShapeError: a value does not have the declared shape.
         """
         if form not in ("dense", "structured"):
@@ -245,10 +246,17 @@ class Derivation(Result):
         inputs, sizes = bind_values(self.program, values)
         arrays = run_program(self.program, inputs, sizes)
         check_finite(self.program, arrays)
-        arrays = self.with_adjoints(arrays, sizes)
+        full = self.with_adjoints(arrays, sizes)
         if form == "structured":
-            return structured_array(self.tensor, arrays, sizes)
-        return Evaluator(arrays, sizes).tensor(self.tensor)
+            structured = structured_array(self.tensor, full, sizes)
+            parts = [values for term in structured.terms for _, values in term.factors]
+            if all(np.all(np.isfinite(values)) for values in parts):
+                return structured
+        else:
+            dense = Evaluator(full, sizes).tensor(self.tensor)
+            if np.all(np.isfinite(dense)):
+                return dense
+        raise no_derivative(self.program, arrays, sizes, self.array, self.order)
 
     def with_adjoints(
         self, arrays: Mapping[Array, np.ndarray], sizes: Mapping[str, int]

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from backprove.calculus.accumulation import depends_on, local_derivative
+from backprove.calculus.rules import partial
 from backprove.errors import DomainError, ShapeError
-from backprove.notation.axes import shape_text
+from backprove.notation.axes import Axis, shape_text
+from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Array
-from backprove.notation.operations import Program
+from backprove.notation.operations import Program, Value
 
 
 def bind_values(
@@ -73,3 +76,62 @@ def check_finite(program: Program, arrays: Mapping[Array, np.ndarray]) -> None:
             hint=f"The operands {', '.join(operands)} are finite; "
             f"'{value.operation}' leaves its domain.",
         )
+
+
+def no_derivative(
+    program: Program,
+    arrays: Mapping[Array, np.ndarray],
+    sizes: Mapping[str, int],
+    wrt: Array,
+    order: int,
+) -> DomainError:
+    """The error for a derivative that is not finite at finite values; it names the step.
+
+    Args:
+        program: the program of the expression.
+        arrays: the values of its inputs and operations, all finite.
+        sizes: the values of the named sizes.
+        wrt: the array that the derivative is by.
+        order: 1, or 2 for second derivatives.
+    """
+    active = depends_on(program, [wrt])
+    for consumer in program.operations:
+        for value in dict.fromkeys(consumer.inputs):
+            if value in active and not _smooth(consumer, value, order, Evaluator(arrays, sizes)):
+                shown = consumer.template.format(*(i.name for i in consumer.inputs))
+                which = "second derivative" if order == 2 else "derivative"
+                at = ", ".join(
+                    f"{i.name} = {_written(arrays[i.array])}"
+                    for i in dict.fromkeys(consumer.inputs)
+                    if i.array in arrays
+                )
+                return DomainError(
+                    f"{consumer.name} = {shown} has no finite {which} by {value.name} at {at}",
+                    hint=f"The value itself is {_written(arrays[consumer.array])}; "
+                    f"'{consumer.operation}' has no derivative there.",
+                )
+    return DomainError(
+        "the derivative is not finite at this point, although that of every step is",
+        hint="A product of the steps' derivatives overflows, or multiplies 0 by infinity.",
+    )
+
+
+def _smooth(consumer: Value, value: Value, order: int, evaluator: Evaluator) -> bool:
+    """Whether an operation's derivative by an operand is finite; True where that is too large."""
+    axes = [tuple(Axis(s) for s in value.shape) for _ in range(order)]
+    own = tuple(Axis(s) for s in consumer.shape)
+    body = local_derivative(consumer, value, own, axes[0])
+    for more in axes[1:]:
+        body = partial(body, value.array, more)
+    try:
+        return bool(np.all(np.isfinite(evaluator.dense(body, sum(axes, own)))))
+    except DomainError:
+        return True
+
+
+def _written(value: np.ndarray) -> str:
+    """A number, or the first few entries of an array."""
+    flat = [f"{x:g}" for x in value.ravel()[:4]]
+    if not value.shape:
+        return flat[0]
+    return f"[{', '.join(flat)}{', ...' if value.size > 4 else ''}]"

@@ -13,7 +13,7 @@ import numpy as np
 from backprove.errors import DomainError, NotationError
 from backprove.notation import building as b
 from backprove.notation.evaluation import Evaluator
-from backprove.notation.expressions import Array, Bind, Expr, Mul, Named, Num, Ref, Sum, Tensor
+from backprove.notation.expressions import Array, Bind, Expr, Fn, Mul, Named, Num, Ref, Sum, Tensor
 from backprove.notation.operations import Program, Value
 
 MAX_ENTRIES = 10_000
@@ -43,6 +43,8 @@ def refuse_impossible_constants(program: Program) -> None:
 def _check(value: Value, body: Expr, text: str) -> None:
     for base, exponent in body.factors if isinstance(body, Mul) else ((body, Fraction(1)),):
         part = b.power(base, exponent)
+        if isinstance(part, Fn) and part.name == "pow":
+            _check_base(value, part, text)
         if isinstance(part, Num) or not _is_closed(part) or _entries(part) > MAX_ENTRIES:
             continue
         try:
@@ -58,6 +60,19 @@ def _check(value: Value, body: Expr, text: str) -> None:
             text=text,
             span=value.span,
             hint="A constant part of the expression has no value.",
+        )
+
+
+def _check_base(value: Value, part: Fn, text: str) -> None:
+    """Refuse ``0**s`` and ``(-2)**s``: no formula for the derivative holds at any ``s``."""
+    base = part.args[0]
+    if isinstance(base, Num) and base.value <= 0 and not _is_closed(part):
+        raise NotationError(
+            f"{_shown(value, text)}: a power of {base.value} with a variable exponent has no "
+            "derivative",
+            text=text,
+            span=value.span,
+            hint="The base must be positive; write a fixed exponent as a number.",
         )
 
 
