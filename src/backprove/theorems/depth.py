@@ -12,6 +12,7 @@ from backprove.checking import check_equality
 from backprove.errors import SetupError
 from backprove.results import Block, Table, Text
 from backprove.theorems.dense import DenseNetwork, activation, start
+from backprove.theorems.symmetry import exact_layer
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 Matrix = list[list[Fraction]]
@@ -79,11 +80,7 @@ def collapse(
         },
         certificate={
             "kind": "affine_map",
-            "layers": [
-                {"weights": [[str(Fraction(v)) for v in row] for row in layer.weights],
-                 "biases": [str(Fraction(v)) for v in layer.biases]}
-                for layer in network.layers
-            ],
+            "layers": [exact_layer(layer) for layer in network.layers],
             "weights": [[str(v) for v in row] for row in weights],
             "biases": [str(v) for v in biases],
         },

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +26,7 @@ from backprove.theorems.dense import (
     start,
     train,
 )
-from backprove.theorems.symmetry import XOR
+from backprove.theorems.symmetry import MAX_CERTIFICATE, XOR, exact_layer
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 Mask = NDArray[np.bool_]
@@ -340,17 +341,12 @@ def _measured(
     ]
 
 
-def _certificate(network: DenseNetwork, frozen: Frozen) -> dict[str, object]:
+def _certificate(network: DenseNetwork, frozen: Frozen) -> dict[str, Any] | None:
+    if sum(layer.weights.size for layer in network.layers) > MAX_CERTIFICATE:
+        return None
     return {
         "kind": "frozen_parameters",
-        "layers": [
-            {
-                "zero_at_zero": bool(activation(layer.activation).value(np.zeros(1))[0] == 0),
-                "zero_weights": (layer.weights == 0).astype(int).tolist(),
-                "zero_biases": (layer.biases == 0).astype(int).tolist(),
-                "frozen_weights": w.astype(int).tolist(),
-                "frozen_biases": b.astype(int).tolist(),
-            }
-            for layer, w, b in zip(network.layers, frozen.weights, frozen.biases, strict=True)
-        ],
+        "layers": [exact_layer(layer) for layer in network.layers],
+        "weights": [mask.astype(int).tolist() for mask in frozen.weights],
+        "biases": [mask.astype(int).tolist() for mask in frozen.biases],
     }

@@ -299,20 +299,18 @@ def _certificate(
     return {
         "kind": "equitable_partition",
         "twins": elementwise,
-        "layers": [
-            {
-                "activation": layer.activation,
-                "weights": [[_exact(w) for w in row] for row in layer.weights],
-                "biases": [_exact(b) for b in layer.biases],
-            }
-            for layer in network.layers
-        ],
+        "layers": [exact_layer(layer) for layer in network.layers],
         "classes": [own.tolist() for own in classes],
     }
 
 
-def _exact(number: float) -> str:
-    return str(Fraction(number))
+def exact_layer(layer: DenseLayer) -> dict[str, Any]:
+    """A layer as a certificate holds it: every number as the text of a rational."""
+    return {
+        "activation": layer.activation,
+        "weights": [[str(Fraction(w)) for w in row] for row in layer.weights],
+        "biases": [str(Fraction(b)) for b in layer.biases],
+    }
 
 
 @dataclass(frozen=True)
