@@ -62,6 +62,7 @@ EXPRESSIONS = [
     ("clip(x, -1/2, 1/2) + clip(x, -p, p)", "x"),
     ("outer(x, y) @ A", "x"),
     ("kron(W, A)", "A"),
+    ("kron(sigmoid(X.T)/(1 + sum(X.T**2, axis=1, keepdims=True)), X)", "X"),
     ('einsum("nkd,k->dn", T, z)', "T"),
     ('einsum("ij,ij->i", X, Y)*y', "X"),
     ("concatenate([x[1:], y, x[:1]])", "x"),

@@ -143,6 +143,14 @@ def _same_name(name: str, ranks: tuple[int, ...] = ()) -> Printer:
     return printer
 
 
+def _kron(writer: Writer, value: Value, operands: Sequence[Text]) -> Text | None:
+    if not writer.target.torch:
+        return _same_name("kron")(writer, value, operands)
+    if any(o.python for o in operands):
+        return None
+    return writer.call("kron", *operands)
+
+
 def _linalg(name: str) -> Printer:
     def printer(writer: Writer, value: Value, operands: Sequence[Text]) -> Text | None:
         del value
@@ -262,7 +270,7 @@ _PRINTERS: dict[str, Printer] = {
     "index": _index,
     "reshape": _reshape,
     "outer": _same_name("outer", (1,)),
-    "kron": _same_name("kron"),
+    "kron": _kron,
     "trace": _same_name("trace", (2,)),
     "diag": _same_name("diag", (1, 2)),
     "inv": _linalg("inv"),

@@ -207,7 +207,7 @@ TORCH = Target(
     {name: f"torch.{name}({{0}})" for name in [*_SHARED, "sigmoid", "erf"]}
     | {name: f"torch.{name}({{0}}, {{1}})" for name in ("maximum", "minimum")}
     | {name: f"functional.{call}" for name, call in _TORCH_NN.items()}
-    | {"softplus": "softplus({0})"},
+    | {"softplus": "softplus({0})", "kron": "kron({0}, {1})"},
     _with_module(_LINALG, "torch")
     | {
         "max": "torch.amax({0}, dim={1})",
@@ -220,6 +220,7 @@ TORCH = Target(
     dict.fromkeys(_TORCH_NN, "functional")
     | {
         "softplus": "softplus",
+        "kron": "kron",
         "prod": "product",
         "softmax": "softmax",
         "argmax": "argmax_shares",
@@ -229,6 +230,12 @@ TORCH = Target(
         "softplus": '''def softplus(x):
     """log(1 + exp(x)); torch's own turns linear above 20."""
     return torch.logaddexp(x, torch.zeros_like(x))''',
+        "kron": '''def kron(a, b):
+    """The Kronecker product; torch.kron fails on some memory layouts."""
+    sizes = list(zip(a.shape, b.shape))
+    left = [size for m, _ in sizes for size in (m, 1)]
+    right = [size for _, n in sizes for size in (1, n)]
+    return (a.reshape(left) * b.reshape(right)).reshape([m * n for m, n in sizes])''',
         "product": '''def product(x, dim):
     """The product over several axes."""
     for d in sorted(d % x.ndim for d in dim)[::-1]:

@@ -28,7 +28,7 @@ from backprove.notation.expressions import (
     Where,
 )
 from backprove.notation.matrix_form import array_text
-from backprove.notation.matrix_terms import Term, name_latex
+from backprove.notation.matrix_terms import Term, applied_latex, name_latex, power_latex
 
 _LETTERS = "ijklmnpqrstuvwxyzabcdfgho"
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -262,7 +262,15 @@ class IndexPrinter:
 
     def _latex_in(self, expr: Expr, strength: int) -> str:
         text, own = self._latex(expr)
-        return text if own >= strength else rf"\left({text}\right)"
+        if own >= strength:
+            return text
+        return self._applied(expr)[1] if isinstance(expr, Fn) else rf"\left({text}\right)"
+
+    def _applied(self, expr: Fn) -> tuple[str, str]:
+        """A function of its arguments, alone and among factors."""
+        template = functions.lookup(expr.name).latex
+        single = isinstance(expr.args[0], (Ref, Named))
+        return applied_latex(template, [self.latex(a) for a in expr.args], single)
 
     def _latex(self, expr: Expr) -> tuple[str, int]:
         spend(2)
@@ -290,10 +298,11 @@ class IndexPrinter:
                     return rf"\sum_{{{names}}} {self._latex_in(body, _PRODUCT)}", _SUM
             case Fn(name="pow"):
                 base, exponent = expr.args
-                return rf"{{{self._latex_in(base, _ATOM)}}}^{{{self.latex(exponent)}}}", _POWER
+                inside = self._latex_in(base, _ATOM)
+                return power_latex(inside, self.latex(exponent)), _POWER
             case Fn():
-                record = functions.lookup(expr.name)
-                return record.latex.format(*(self._latex_in(a, _SUM) for a in expr.args)), _ATOM
+                alone, closed = self._applied(expr)
+                return alone, _ATOM if alone == closed else _SUM
             case Where():
                 condition, yes, no = (self.latex(e) for e in (expr.condition, expr.yes, expr.no))
                 return rf"\operatorname{{where}}({condition}, {yes}, {no})", _ATOM
@@ -338,7 +347,11 @@ class IndexPrinter:
             return self._latex_in(base, _PRODUCT)
         if exponent == Fraction(1, 2):
             return rf"\sqrt{{{self.latex(base)}}}"
-        return rf"{{{self._latex_in(base, _ATOM)}}}^{{{_number_latex(exponent)[0]}}}"
+        if isinstance(base, Fn) and base.name != "pow":
+            inside = self._applied(base)[0]
+        else:
+            inside = self._latex_in(base, _ATOM)
+        return power_latex(inside, _number_latex(exponent)[0])
 
     def _slice_latex(self, expr: Bind) -> str:
         at = "".join(self._index_latex(i, len(expr.at)) for i in expr.at)

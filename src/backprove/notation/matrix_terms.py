@@ -46,6 +46,7 @@ GREEK = {
     "Omega",
 }
 _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(5)
+_FUNCTION = re.compile(r"\\(ln|exp|sinh?|cosh?|tanh?|arctan)(?![A-Za-z])")
 
 
 def name_latex(name: str) -> str:
@@ -75,6 +76,8 @@ class Term:
     parts: tuple[Term, ...] = ()
     kind: str = "atom"
     flip: Callable[[], Term] | None = field(default=None, compare=False)
+    closed: str = ""
+    """The LaTeX with the argument of a function in parentheses, for use among other factors."""
 
     def within(self, strength: int) -> str:
         """The text, in parentheses if it binds less than ``strength``."""
@@ -82,7 +85,9 @@ class Term:
 
     def latex_within(self, strength: int) -> str:
         """The LaTeX, in parentheses if it binds less than ``strength``."""
-        return self.latex if self.latex_strength >= strength else rf"\left({self.latex}\right)"
+        if self.latex_strength >= strength:
+            return self.latex
+        return self.closed or rf"\left({self.latex}\right)"
 
 
 def atom(text: str, latex: str | None = None, kind: str = "atom") -> Term:
@@ -168,7 +173,9 @@ def call(name: str, *args: Term, options: str = "", kind: str = "call") -> Term:
         return Term(text, rf"\lVert {args[0].latex} \rVert", parts=args, kind=kind)
     record = functions.ELEMENTWISE.get(name)
     if record is not None:
-        return Term(text, record.latex.format(*(a.latex for a in args)), parts=args, kind=kind)
+        latex, closed = applied_latex(record.latex, [a.latex for a in args], args[0].kind == "atom")
+        strength = _SUM if latex != closed else _ATOM
+        return Term(text, latex, _ATOM, strength, args, kind, closed=closed)
     shown = name.replace("_", r"\_")
     inside = ", ".join(a.latex for a in args)
     axis = re.search(r"axis=(\d+)", options)
@@ -176,6 +183,37 @@ def call(name: str, *args: Term, options: str = "", kind: str = "call") -> Term:
     return Term(
         text, rf"\operatorname{{{shown}}}{lower}\left({inside}\right)", parts=args, kind=kind
     )
+
+
+def applied_latex(template: str, args: Sequence[str], single: bool) -> tuple[str, str]:
+    r"""A function of arguments in LaTeX, as it stands alone and as it stands among factors.
+
+    Args:
+        template: the LaTeX of the function's record, such as ``\tanh {0}``.
+        args: the arguments.
+        single: whether the first argument is one symbol, which needs no parentheses alone.
+
+    >>> applied_latex(r"\tanh {0}", ["A B"], False)[0]
+    '\\tanh\\left(A B\\right)'
+    """
+    shown = [*args]
+    if "+ {0}" in template and args[0].startswith("-"):
+        shown[0] = rf"\left({args[0]}\right)"
+    if not template.endswith(" {0}"):
+        latex = template.format(*shown)
+        return latex, latex
+    closed = rf"{template.removesuffix(' {0}')}\left({args[0]}\right)"
+    return (template.format(*shown) if single else closed), closed
+
+
+def power_latex(base: str, exponent: str) -> str:
+    r"""A power in LaTeX; ``\\ln\\left(x\\right)^2`` could be read in two ways.
+
+    >>> power_latex(r"\ln x", "2"), power_latex("x", "2")
+    ('{\\\\left(\\\\ln x\\\\right)}^{2}', '{x}^{2}')
+    """
+    shown = rf"\left({base}\right)" if _FUNCTION.match(base) else base
+    return rf"{{{shown}}}^{{{exponent}}}"
 
 
 def column(vector: Term) -> Term:
@@ -226,7 +264,8 @@ def power(base: Term, exponent: Fraction) -> Term:
         return call("sqrt", base)
     shown = number(exponent)
     text = f"{base.within(_ATOM)}**{shown.within(_ATOM)}"
-    latex = rf"{{{base.latex_within(_ATOM)}}}^{{{shown.latex}}}"
+    inside = base.latex if base.closed else base.latex_within(_ATOM)
+    latex = power_latex(inside, shown.latex)
     return Term(text, latex, _POWER, _POWER, (base,), "power")
 
 
