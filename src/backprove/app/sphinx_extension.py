@@ -25,6 +25,8 @@ import backprove as bp
 from backprove.errors import BackproveError, InputError
 from backprove.results import Block, Code, Judgement
 from backprove.views import html, latex, text
+from backprove.views.arrange import arranged
+from backprove.views.mathml import mathml
 from backprove.views.words import VERDICTS
 from backprove.worksheets.engine import Engine
 from backprove.worksheets.report import Outcome
@@ -136,7 +138,8 @@ def outcome_html(outcome: Outcome) -> str:
         if outcome.held and outcome.verdict != "right":
             note = "as expected"
         state = f"{html.badge(outcome.verdict)} <span>{note}</span>".replace(" <span></span>", "")
-    below = html.fragment([block for block in outcome.blocks if not _says_the_badge(block)])
+    blocks = arranged(outcome.blocks)
+    below = html.fragment([block for block in blocks if not _says_the_badge(block)])
     return (
         f'<div class="backprove{held}"><div class="backprove-said">'
         f"<pre>{escape(outcome.source)}</pre>"
@@ -218,6 +221,16 @@ def _visit_text(self: Any, node: answer) -> None:
     """The children are written as any text."""
 
 
+def _visit_math(self: Any, node: nodes.math) -> None:
+    self.body.append(mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _visit_math_block(self: Any, node: nodes.math_block) -> None:
+    self.body.append(f'<div class="math">{mathml(node.astext(), display=True)}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Enter the directive, its node and its colours into Sphinx."""
     plain = (_visit_text, _visit_text)
@@ -230,6 +243,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("backprove", BackproveDirective)
     app.add_lexer("backprove", StatementLexer)
     app.add_css_file(STYLE_SHEET)
+    # A book with html_math_renderer = "mathml" shows its formulas without a script, as reports do.
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math_block, None))
     for package in ("amsmath", "amssymb", "booktabs"):
         app.add_latex_package(package)
     app.connect("builder-inited", _write_style_sheet)
