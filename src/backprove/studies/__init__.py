@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from backprove.studies.compared import Compared
 from backprove.studies.comparisons import Comparison
 from backprove.studies.factors import FACTORS, Configuration, Factor
 from backprove.studies.grids import grid
@@ -21,6 +22,7 @@ __all__ = [
     "FACTORS",
     "FIELDS",
     "Answer",
+    "Compared",
     "Comparison",
     "Configuration",
     "ConfigurationResult",

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprove.studies.comparisons import Comparison, Part
 from backprove.studies.sensitivity import arms
-from backprove.studies.statistics import LEVEL, Difference, fewest_pairs, holm, paired
+from backprove.studies.statistics import LEVEL, RESAMPLES, Difference, fewest_pairs, holm, paired
 from backprove.studies.wording import confounded, count, verdict_text
 
 if TYPE_CHECKING:
@@ -306,4 +306,4 @@ def _at_epoch(
     )
     if not np.isfinite(values).all():
         return None
-    return paired(values, np.tile(values, (2, 1)), study.region / 100)
+    return paired(values, np.tile(values, (RESAMPLES, 1)), study.region / 100)

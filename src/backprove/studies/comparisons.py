@@ -283,8 +283,7 @@ def _tested(
 def _reason(rules: Rules, d: Difference, members: int, needed: int | None) -> str:
     if d.seeds < 2:
         return "a single seed shows no spread"
-    low, high = (100 * end for end in d.interval)
-    spread = f"the interval {low:+.2f} to {high:+.2f} points is too wide"
+    spread = "the interval is too wide"
     if d.seeds < fewest_pairs(rules.level):
         spread = (
             f"with {d.seeds} paired seeds an exact two-sided test cannot go below p = "

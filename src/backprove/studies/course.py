@@ -25,6 +25,7 @@ _RATES = "0.025,0.02,0.01,0.001"  # one for each depth
 
 @dataclass(frozen=True)
 class _Part:
+    name: str
     title: str
     factors: Mapping[str, Any]
     zipped: str = ""
@@ -34,21 +35,25 @@ class _Part:
 _PARTS: dict[str, tuple[_Part, ...]] = {
     "course": (
         _Part(
+            "depth",
             "Depth, each with the course's learning rate",
             {"hidden": _DEPTHS, "lr": _RATES},
             zipped="hidden,lr",
         ),
-        _Part("Depth and learning rate crossed", {"hidden": _DEPTHS, "lr": _RATES}),
+        _Part("crossed", "Depth and learning rate crossed", {"hidden": _DEPTHS, "lr": _RATES}),
         _Part(
+            "one_layer",
             "Activations with one hidden layer",
             {"hidden": "512", "activation": "sigmoid,tanh,relu,gelu", "lr": 0.02, "batch": 128},
         ),
         _Part(
+            "activations",
             "Activations across depths",
             {"hidden": _DEPTHS, "lr": _RATES, "activation": "sigmoid,tanh,relu,gelu"},
             zipped="hidden,lr",
         ),
         _Part(
+            "rates",
             "Learning rates across depths",
             {"hidden": _DEPTHS, "lr": "0.125,0.1,0.075,0.05,0.0125,0.01"},
             follow=True,
@@ -100,7 +105,7 @@ def wanted(
         for name in factors:
             if len({getattr(cell, name) for cell in cells}) > 1:
                 raise SetupError(f"{name}={factors[name]!r}; a preset takes a single value.")
-        found.append(Wanted(_distinct(cells), part.follow, part.follow, part.title))
+        found.append(Wanted(_distinct(cells), part.follow, part.follow, part.title, part.name))
     return found
 
 

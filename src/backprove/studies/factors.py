@@ -91,13 +91,14 @@ fan_in_uniform, dropout 0.5'
                 for at, field in enumerate(fields(self))
                 if at < _MAIN or getattr(self, field.name) != field.default
             ]
-        return ", ".join(f"{name} {_shown(getattr(self, name))}" for name in names)
+        return ", ".join(f"{name} {shown(getattr(self, name))}" for name in names)
 
 
 _MAIN = 7  # factors that every configuration in full names
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a factor as people write it."""
     words = {None: "default", True: "yes", False: "no"}
     return words[value] if value is None or isinstance(value, bool) else str(value)
 

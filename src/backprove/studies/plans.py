@@ -18,12 +18,14 @@ class Wanted:
         extend: whether learning rates are added until the curves turn.
         judge: whether each arm is judged on test at the learning rate that dev chose.
         title: what it is about; empty if it stands alone.
+        name: what claims call it.
     """
 
     configurations: Sequence[Configuration]
     extend: bool = False
     judge: bool = False
     title: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

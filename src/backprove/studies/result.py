@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backprove.checking import Verdict
 from backprove.datasets import Review
 from backprove.results import Block, Details, Evidence, Heading, Result, Table, Text
-from backprove.studies import comparisons, conclusions, figures, tables
+from backprove.studies import compared, comparisons, conclusions, figures, judging, tables
+from backprove.studies.claims import Claim, read_claim, read_comparison
 from backprove.studies.factors import Configuration
 from backprove.studies.grids import varying
 from backprove.studies.outcomes import SEVERITY, Outcome, Reading
@@ -181,6 +183,7 @@ class Study(Result):
         extensions: configurations with learning rates that were added beyond the grid.
         judged: each arm at its chosen learning rate, from fresh seeds.
         title: what the study is about, where it is one of several.
+        name: what claims call it then.
         about: what is known of the data.
     """
 
@@ -198,6 +201,7 @@ class Study(Result):
     extensions: tuple[ConfigurationResult, ...] = ()
     judged: tuple[Judged, ...] = ()
     title: str = ""
+    name: str = ""
     about: Review | None = None
 
     @property
@@ -214,6 +218,38 @@ class Study(Result):
     def conclusions(self) -> list[str]:
         """What the numbers support and what they do not, in sentences made from the numbers."""
         return conclusions.conclude(self)
+
+    def check(self, claim: str) -> Verdict:
+        """The verdict on a claim about the study, from its own comparisons.
+
+        Args:
+            claim: such as ``hidden 512x3 better than none at lr=0.01``; see
+                :data:`backprove.studies.claims.GRAMMAR`.
+
+        Raises:
+            InputError: it is not understood, or names what the study has not.
+        """
+        return judging.judge(self, self._own(read_claim(claim)))
+
+    def compare(self, pair: str) -> compared.Compared:
+        """Two levels compared in full.
+
+        Args:
+            pair: such as ``hidden none with 512x3 on test``.
+
+        Raises:
+            InputError: it is not understood, or names what the study has not.
+        """
+        return compared.compared(self, self._own(read_comparison(pair)))
+
+    def _own(self, claim: Claim) -> Claim:
+        if claim.study not in ("", self.name):
+            raise claim.error(
+                f"there is no study '{claim.study}' here",
+                claim.study_span,
+                "This is a single study: leave its name out.",
+            )
+        return claim
 
     @cached_property
     def runs(self) -> tables.Table:

@@ -23,6 +23,7 @@ from backprove.training.program import refuse_foreign
 _STACK_BYTES = 2**31
 _LEAST_WORK = 5_000
 _COPIES = 5  # parameters, gradient, two moments, and the next parameters
+_BEST = 1  # the best parameters, which a study in a folder keeps
 
 Cell = tuple[Configuration, int]
 """A configuration and a seed."""
@@ -117,7 +118,7 @@ class Trainer:
         self._total += sum(configuration.epochs for configuration, _ in wanted)
         self._models += len(wanted)
         self._work_total += sum(c.epochs * self._work(c) for c, _ in wanted)
-        for cells in _stacks(wanted, self.data):
+        for cells in _stacks(wanted, self.data, _COPIES + (_BEST if self._store else 0)):
             self._enter(self._train_stack(cells))
 
     def runs(self, configuration: Configuration, seeds: Sequence[int]) -> tuple[Run, ...]:
@@ -227,7 +228,7 @@ class Trainer:
         return self._worked / self._work_done * (self._work_total - self._work_done)
 
 
-def _stacks(cells: Sequence[Cell], data: Dataset) -> list[list[Cell]]:
+def _stacks(cells: Sequence[Cell], data: Dataset, copies: int = _COPIES) -> list[list[Cell]]:
     """Pairs of configuration and seed that one program can train, cut to fit into memory."""
     shared = [name for name, factor in FACTORS.items() if factor.home != "model"]
     groups: dict[tuple[Any, ...], list[Cell]] = {}
@@ -235,7 +236,7 @@ def _stacks(cells: Sequence[Cell], data: Dataset) -> list[list[Cell]]:
         groups.setdefault(tuple(getattr(cell[0], name) for name in shared), []).append(cell)
     stacks = []
     for members in groups.values():
-        size = 4 * _COPIES * mlp_of(members[0][0], data).parameters
+        size = 4 * copies * mlp_of(members[0][0], data).parameters
         fit = max(len(devices()), _STACK_BYTES // size)
         stacks += [members[i : i + fit] for i in range(0, len(members), fit)]
     return stacks

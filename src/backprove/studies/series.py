@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from backprove.checking import Verdict
 from backprove.results import Block, Heading, Result, Text
-from backprove.studies import tables
+from backprove.studies import compared, judging, tables
+from backprove.studies.claims import Claim, read_claim, read_comparison
 from backprove.studies.comparisons import Comparison
 from backprove.studies.grids import varying
 from backprove.studies.result import ConfigurationResult, Study
@@ -87,6 +90,43 @@ class Series(Result):
             *(f"{answer.question} {text}" for answer in self.answers for text in answer.sentences),
             *(f"{study.title}: {text}" for study in self.studies for text in study.conclusions),
         ]
+
+    def check(self, claim: str) -> Verdict:
+        """The verdict on a claim that begins with the name of one of the studies.
+
+        Args:
+            claim: such as ``[crossed] hidden 512x3 better than none at lr=0.01``.
+
+        Raises:
+            InputError: it is not understood, or names no study or what the study has not.
+        """
+        read = read_claim(claim)
+        return judging.judge(self._named(read), read)
+
+    def compare(self, pair: str) -> compared.Compared:
+        """Two levels compared in full, such as ``[rates] hidden none with 512x3 on test``.
+
+        Raises:
+            InputError: it is not understood, or names no study or what the study has not.
+        """
+        read = read_comparison(pair)
+        return compared.compared(self._named(read), read)
+
+    def _named(self, claim: Claim) -> Study:
+        found = {study.name: study for study in self.studies}
+        if claim.study in found:
+            return found[claim.study]
+        close = get_close_matches(claim.study, list(found), n=1)
+        meant = f"Is '[{close[0]}]' meant? " if close else ""
+        raise claim.error(
+            f"there is no study '{claim.study}'"
+            if claim.study
+            else "which of the studies is meant is not said",
+            claim.study_span or claim.factor_span,
+            f"{meant}Begin with one of "
+            + "; ".join(f"[{study.name}] ({study.title})" for study in self.studies)
+            + ".",
+        )
 
     @cached_property
     def runs(self) -> tables.Table:

@@ -351,4 +351,5 @@ def _study(one: Wanted, frame: Frame, seeds: tuple[int, ...], trainer: Trainer) 
         },
         looks=frame.looks,
         title=one.title,
+        name=one.name,
     )

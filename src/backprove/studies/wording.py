@@ -10,6 +10,7 @@ from backprove.studies.comparisons import Comparison
 from backprove.studies.grids import entangled
 
 if TYPE_CHECKING:
+    from backprove.studies.gaps import Gap
     from backprove.studies.result import Study
 
 
@@ -67,6 +68,50 @@ def verdict_text(study: Study, c: Comparison, family: int) -> str:
         f"Supported: {a} and {b} are practically equivalent, within ±{study.region:g} points of "
         f"{c.part} accuracy; they differ by {size} ({sizes})."
     )
+
+
+def comparison_text(study: Study, c: Comparison) -> str:
+    """Any comparison as a sentence, with what is not decided and runs that failed."""
+    family = sum(other.family == c.family for other in study.comparisons)
+    if c.verdict != "not_decided":
+        said = verdict_text(study, c, family)
+    elif c.difference is None or c.interval is None:
+        said = f"Not decided: {c.a} against {c.b}: {c.reason}."
+    else:
+        low, high = (100 * end for end in c.interval)
+        examples = study.sizes[2 if c.part == "test" else 1]
+        said = (
+            f"Not decided: {c.a} minus {c.b} is {100 * c.difference:+.2f} points of {c.part} "
+            f"accuracy ({low:+.2f} to {high:+.2f}; {count(c.seeds, 'paired seed')}, {examples} "
+            f"{c.part} examples each): {c.reason}."
+        )
+    arms = (
+        study.configurations if c.part == "dev" else [judged.result for judged in study.judged]
+    )  # fmt: skip
+    for result in arms:
+        at_chance = result.outcomes.get("at_chance", 0) == len(result.runs)
+        if result.label in (c.a, c.b) and at_chance and c.difference is not None:
+            said += f" All {count(len(result.runs), 'run')} of {result.label} ended at chance."
+    return said
+
+
+def gap_text(study: Study, gap: Gap) -> str:
+    """How much more one configuration overfits than another, as a sentence."""
+    if gap.difference is None:
+        return f"Not decided: {gap.a} against {gap.b}: {gap.reason}."
+    spread = ""
+    if gap.interval is not None:
+        low, high = gap.interval
+        spread = f"95 % interval {low:+.4f} to {high:+.4f} over seeds; "
+    sizes = (
+        f"{spread}{count(gap.seeds, 'paired seed')}, {study.sizes[1]} dev examples each; p = "
+        f"{gap.p:.2g} after Holm's correction for {count(gap.family, 'comparison')}"
+    )
+    said = (
+        f"the gap between dev and train loss of {gap.a} minus that of {gap.b} is "
+        f"{gap.difference:+.4f} ({sizes}); the dev loss itself changes by {gap.dev_loss:+.4f}"
+    )
+    return f"Not decided: {said}: {gap.reason}." if gap.reason else f"Supported: {said}."
 
 
 def percent(share: float) -> str:

@@ -54,7 +54,8 @@ def run_worksheet(
     title, parts = read_worksheet(source)
     total = sum(isinstance(part, Statement) for part in parts)
     folder = Path(source.file).parent if source.file else None
-    session = Session(engine or Engine(), folder=folder, progress=progress)
+    studies = kept.folder / "studies" if kept else None
+    session = Session(engine or Engine(), folder=folder, progress=progress, studies=studies)
     items: list[Prose | Outcome] = []
     done = 0
     for part in parts:

@@ -102,6 +102,8 @@ class Session:
         questions: all questions so far, by name.
         folder: where the worksheet lies; None for a text that has no file.
         progress: told what is done, for long statements.
+        studies: a folder in which studies keep each epoch, so that one that was cut short goes
+            on; None to keep nothing.
     """
 
     engine: Engine
@@ -114,6 +116,7 @@ class Session:
     questions: dict[str, Question] = field(default_factory=dict)
     folder: Path | None = None
     progress: Progress | None = None
+    studies: Path | None = None
     _expanded: dict[str, Expanded] = field(default_factory=dict, repr=False)
 
     def text(self, piece: Piece) -> str:

@@ -7,6 +7,7 @@ here has them all.
 from backprove.worksheets.statement import STATEMENTS, read_statement
 from backprove.worksheets.statements import (
     claim,
+    compare,
     declare,
     derive,
     function,
@@ -21,6 +22,7 @@ from backprove.worksheets.statements import (
 __all__ = [
     "STATEMENTS",
     "claim",
+    "compare",
     "declare",
     "derive",
     "function",

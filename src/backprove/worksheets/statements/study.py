@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from backprove.worksheets.reading import name_of
-from backprove.worksheets.session import Session
+from backprove.worksheets.session import Reproduction, Session
 from backprove.worksheets.source import Piece
 from backprove.worksheets.statement import Answer, Statement, statement
+from backprove.worksheets.study_claims import StudySubject, reproduction_of, study_folder
 
 Setting = str | list[int]
 
@@ -32,10 +34,24 @@ class Study(Statement):
     def read(cls, piece: Piece, rest: Piece) -> Study:
         return cls(piece, *read_settings(rest))
 
+    def prepare(self, session: Session) -> None:
+        session.subject = StudySubject(self.settings, lambda: self._result(session))
+
     def run(self, session: Session) -> Answer:
+        subject = session.subject
+        assert isinstance(subject, StudySubject)  # prepare made it
+        return Answer(subject.study.blocks(), subject.study.to_dict())
+
+    def key(self, session: Session) -> Any:
+        return ["study", self.settings]
+
+    def reproduction(self, session: Session) -> Reproduction:
+        return reproduction_of(self.settings)
+
+    def _result(self, session: Session) -> Any:
         with session.locating(*(self.piece, *self.places.values())):
-            result = session.engine.study(self.settings, session.progress)
-        return Answer(result.blocks(), result.to_dict())
+            folder = study_folder(session.studies, self.settings)
+            return session.engine.study(self.settings, session.progress, folder)
 
 
 def read_settings(
