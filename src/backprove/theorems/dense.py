@@ -246,6 +246,60 @@ def _draw(init: str, stream: np.random.Generator, fan_in: int, fan_out: int) -> 
     )
 
 
+def as_network(
+    network: Any,
+    *,
+    inputs: int = 2,
+    init: str = "zeros",
+    bias: float = 0.0,
+    seed: int = 0,
+    activation: str = "relu",
+) -> DenseNetwork:
+    """A network from what people have: its layers as text, its numbers, or its parameters.
+
+    Args:
+        network: a :class:`DenseNetwork`; text such as ``tanh(4)+linear(1)``; or parameters as
+            :func:`backprove.networks.initialise` gives them, one mapping with ``weights`` and
+            ``biases`` for each layer.
+        inputs: the number of features, for text.
+        init: how weights start, for text.
+        bias: what biases start at, for text.
+        seed: fixes random numbers, for text.
+        activation: of the hidden layers, for parameters; the output layer is linear.
+
+    Raises:
+        SetupError: it is none of these.
+
+    >>> layers = ({"weights": np.ones((2, 3)), "biases": np.zeros(3)},
+    ...           {"weights": np.ones((3, 1)), "biases": np.zeros(1)})
+    >>> as_network(layers, activation="tanh").text
+    '2 → tanh(3) → linear(1)'
+    """
+    if isinstance(network, DenseNetwork):
+        return network
+    if isinstance(network, str):
+        return start(network, inputs, init, bias=bias, seed=seed)
+    if isinstance(network, Sequence) and network:
+        layers = []
+        for number, layer in enumerate(network, 1):
+            if not isinstance(layer, Mapping) or not {"weights", "biases"} <= set(layer):
+                break
+            extra = set(layer) - {"weights", "biases"}
+            if extra:
+                raise SetupError(
+                    f"layer {number} also has {', '.join(sorted(extra))}; the theorems are about "
+                    "dense layers without normalisation"
+                )
+            name = activation if number < len(network) else "linear"
+            layers.append(DenseLayer(layer["weights"], layer["biases"], name))
+        else:
+            return DenseNetwork(tuple(layers))
+    raise SetupError(
+        f"a network was given as {type(network).__name__}",
+        hint="Text such as tanh(4)+linear(1), a DenseNetwork, or the parameters of a network.",
+    )
+
+
 # --- losses and gradients -----------------------------------------------------------------------
 
 

@@ -21,9 +21,9 @@ from backprove.theorems.dense import (
     DenseNetwork,
     Rule,
     activation,
+    as_network,
     gradients,
     loss_of,
-    start,
     train,
 )
 from backprove.theorems.symmetry import MAX_CERTIFICATE, XOR, exact_layer
@@ -55,13 +55,14 @@ class Frozen:
 
 
 def gradient_support(
-    network: DenseNetwork | str,
+    network: Any,
     loss: str = "mse",
     *,
     inputs: int = 2,
     init: str = "zeros",
     bias: float = 0.0,
     seed: int = 0,
+    activation: str = "relu",
     data: tuple[ArrayLike, ArrayLike] | None = None,
     steps: int = 500,
     lr: float = 0.1,
@@ -69,12 +70,14 @@ def gradient_support(
     """Which parameters have exactly zero gradient at the start and at every later step.
 
     Args:
-        network: the network with its numbers, or its layers such as ``relu(2)+linear(1)``.
+        network: the network with its numbers, the parameters of a network of
+            :mod:`backprove.networks`, or its layers such as ``relu(2)+linear(1)``.
         loss: ``mse``, ``mae``, ``bce_logits`` or ``cce_logits``.
         inputs: the number of features, if ``network`` is text.
         init: how its weights start, if ``network`` is text.
         bias: what its biases start at, if ``network`` is text.
         seed: fixes random initial numbers.
+        activation: of the hidden layers, if ``network`` is parameters.
         data: features (n, inputs) and targets (n, outputs). With data, ReLU units of the first
             layer that are off for all of them count as dead. Without, XOR is used for the run.
         steps: the steps of the run that shows the theorem; 0 for none.
@@ -92,8 +95,9 @@ def gradient_support(
     >>> found.facts["only_output_bias"].value, found.facts["never_moves"].value
     (True, 8)
     """
-    if isinstance(network, str):
-        network = start(network, inputs, init, bias=bias, seed=seed)
+    network = as_network(
+        network, inputs=inputs, init=init, bias=bias, seed=seed, activation=activation
+    )
     loss_of(loss)
     features = None if data is None else np.asarray(data[0], np.float64)
     frozen = frozen_for_ever(network, features)

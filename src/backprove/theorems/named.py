@@ -16,6 +16,7 @@ from backprove.theorems.dropout import dropout
 from backprove.theorems.gradient_support import gradient_support
 from backprove.theorems.residual import residual
 from backprove.theorems.saturation import gradient_bounds, saturation
+from backprove.theorems.scales import initial_variance, stable_step
 from backprove.theorems.symmetry import symmetry
 from backprove.theorems.theorem import Fact, Theorem
 
@@ -98,6 +99,16 @@ THEOREMS: Mapping[str, Named] = {
     ),
     "batching": Named(batching, {"seed": int}, "a batch removes one loop, not the other"),
     "features": Named(features_of_depth, {}, "what deeper layers are said to compute"),
+    "initial_variance": Named(
+        initial_variance,
+        {"network": str, "inputs": int, "init": str, "seeds": int},
+        "the scale of activations at the start, predicted and measured",
+    ),
+    "stable_step": Named(
+        stable_step,
+        {"network": str, "inputs": int, "init": str, "seed": int, "loss": str, "steps": int},
+        "the largest step size, 2/λmax",
+    ),
     "output_range": Named(
         output_range, {"network": str, "targets": _numbers}, "targets that no output reaches"
     ),

@@ -17,8 +17,8 @@ from backprove.theorems.dense import (
     DenseNetwork,
     Rule,
     activation,
+    as_network,
     loss_of,
-    start,
     train,
 )
 from backprove.theorems.partition import Classes, equitable_partition
@@ -32,12 +32,13 @@ _LEARNED = 0.01  # a mean squared error; the best constant has 1/4
 
 
 def symmetry(
-    network: DenseNetwork | str,
+    network: Any,
     *,
     inputs: int = 2,
     init: str = "zeros",
     bias: float = 0.0,
     seed: int = 0,
+    activation: str = "relu",
     rule: Rule | None = None,
     data: tuple[ArrayLike, ArrayLike] | None = None,
     loss: str = "mse",
@@ -46,11 +47,13 @@ def symmetry(
     """Which units of each hidden layer are equal now and at every later step.
 
     Args:
-        network: the network with its numbers, or its layers such as ``tanh(4)+linear(1)``.
+        network: the network with its numbers, the parameters of a network of
+            :mod:`backprove.networks`, or its layers such as ``tanh(4)+linear(1)``.
         inputs: the number of features, if ``network`` is text.
         init: how its weights start, if ``network`` is text.
         bias: what its biases start at, if ``network`` is text.
         seed: fixes random initial numbers.
+        activation: of the hidden layers, if ``network`` is parameters.
         rule: how it is trained; plain gradient descent by default.
         data: features (n, inputs) and targets (n, outputs) of the run that shows the theorem; XOR
             for two inputs, random numbers otherwise.
@@ -72,8 +75,9 @@ def symmetry(
     (True, [1])
     """
     rule = rule or Rule()
-    if isinstance(network, str):
-        network = start(network, inputs, init, bias=bias, seed=seed)
+    network = as_network(
+        network, inputs=inputs, init=init, bias=bias, seed=seed, activation=activation
+    )
     if len(network.layers) < 2:
         raise SetupError("the network has no hidden layer, so there are no units to compare")
     general = equitable_partition(network)
@@ -103,6 +107,7 @@ def symmetry(
 def twin_classes(network: DenseNetwork) -> Classes:
     """Units with the same weights in, the same bias and the same weights out, entry by entry.
 
+    >>> from backprove.theorems.dense import start
     >>> [c.tolist() for c in twin_classes(start("tanh(2)+linear(1)", 2, "zeros"))]
     [[0, 0]]
     """
@@ -125,6 +130,7 @@ def quotient(network: DenseNetwork, classes: Classes) -> DenseNetwork:
     Returns:
         A network whose widths are the numbers of classes.
 
+    >>> from backprove.theorems.dense import start
     >>> network = start("tanh(4)+linear(1)", 2, "constant:0.5")
     >>> quotient(network, equitable_partition(network)).text
     '2 → tanh(1) → linear(1)'
