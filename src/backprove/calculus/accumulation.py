@@ -123,23 +123,26 @@ def _backward(
         output_axes = ()
         start = b.ref(seed, *own)
     adjoints = {program.output: (own, start)}
+    # A value's terms are added once all of them are known: sums of 1, 2, ..., n terms cost n².
+    terms: dict[Value, list[Expr]] = {program.output: [start]}
     contributions: list[Contribution] = []
     named: dict[Array, Tensor] = {}
     for consumer in reversed(program.operations):
         if consumer not in adjoints or consumer not in active:
             continue
-        axes, body = adjoints[consumer]
+        axes, body = adjoints[consumer][0], b.add(*terms.pop(consumer))
         if naming or body.weight > MAX_WRITTEN_WEIGHT:
             naming = True
-            adjoints[consumer] = axes, _shortened(body, named)
+            body = _shortened(body, named)
+        adjoints[consumer] = axes, body
         for value in dict.fromkeys(consumer.inputs):
             if value in active:
                 part = _contribution(value, consumer, adjoints)
                 contributions.append(part)
-                if value in adjoints:
-                    adjoints[value] = (part.axes, b.add(adjoints[value][1], part.adjoint))
-                else:
-                    adjoints[value] = (part.axes, part.adjoint)
+                adjoints[value] = part.axes, part.adjoint
+                terms.setdefault(value, []).append(part.adjoint)
+    for value, parts in terms.items():
+        adjoints[value] = adjoints[value][0], b.add(*parts)
     return Backward(output_axes, adjoints, contributions, named)
 
 

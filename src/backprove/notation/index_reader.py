@@ -14,10 +14,11 @@ from types import MappingProxyType
 
 from backprove.errors import InputError, ShapeError, Span, UnknownName
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Index, Size, nonnegative, shape_text
+from backprove.notation.axes import Axis, Index, Size, shape_text
 from backprove.notation.definitions import only, split_definitions
-from backprove.notation.expressions import BINDERS, Array, Expr, Tensor
-from backprove.notation.index_scope import NEW_AXIS, IndexPlan, IndexScope, Letter, Plan
+from backprove.notation.expressions import Array, Expr, Tensor
+from backprove.notation.index_positions import PositionReader
+from backprove.notation.index_scope import NEW_AXIS, Letter, Plan
 from backprove.notation.index_syntax import DELTAS, IndexParser
 from backprove.notation.index_tree import (
     factors_of,
@@ -125,7 +126,7 @@ def _size_names(symbols: Mapping[str, Array], sizes: set[str] | None) -> set[str
     return {n for a in symbols.values() for s in a.shape for n in s.names()} | (sizes or set())
 
 
-class _Reader(IndexScope):
+class _Reader(PositionReader):
     """Reads one formula: first sizes and plans, then axes and expressions."""
 
     def __init__(
@@ -138,7 +139,6 @@ class _Reader(IndexScope):
         super().__init__(text, symbols, sizes)
         self.stands_for = stands_for
         self.parser = IndexParser(text, {n: len(a.shape) for n, a in symbols.items()})
-        self.guards: list[set[str]] = []
         self.chained = False
         self.places = 0
 
@@ -364,7 +364,7 @@ class _Reader(IndexScope):
         """An entry, or the slice that is left if there are fewer indices than axes."""
         base, *items = node.children
         if base.kind == "name" and base.value in DELTAS and base.value not in self.symbols:
-            return (), _scalar(self._delta(node, items))
+            return (), _scalar(self.delta(node, items))
         if base.kind == "total":
             return (), _scalar(self._total(base, items))
         shape, entry = self._base(base)
@@ -384,7 +384,7 @@ class _Reader(IndexScope):
                 span=node.span,
                 hint="One index for each axis.",
             )
-        at = [self._position(i, s, base) for i, s in zip(items, shape, strict=False)]
+        at = [self.position(i, s, base) for i, s in zip(items, shape, strict=False)]
         rest = shape[len(items) :]
 
         def build() -> Tensor:
@@ -428,82 +428,20 @@ class _Reader(IndexScope):
 
         return shape, indicator
 
-    def _position(self, item: Node, size: Size, base: Node) -> IndexPlan:
-        """The index at which an axis of the given size is read."""
-        if item.kind == "slice":
-            raise self.error(
-                "a slice beside an index is not supported", item.span, "Name the index."
-            )
-        letter = self.scope.get(str(item.value)) if item.kind == "name" else None
-        if letter is not None:
-            self._use(letter, size, item, base)
-            return letter.index
-        if item.kind == "name":
-            raise self.unbound(item)
-        if item.kind == "unary" and item.children[0].kind == "number":
-            plan = self.index(item)
-            return lambda: plan() + size
-        plan = self.index(item)
-        guarded = any(self._guarded(str(n.value)) for n in names_in(item))
-
-        def build() -> Index:
-            index = plan()
-            if not guarded and _surely_outside(index, size):
-                raise ShapeError(
-                    f"the index {self.shown(item)} leaves the axis of size {size} "
-                    f"of '{self.shown(base)}'",
-                    text=self.text,
-                    span=item.span,
-                    hint="Entries are counted from 0; guard it by a bracket such as [i<n-1].",
-                )
-            return index
-
-        return build
-
-    def _guarded(self, name: str) -> bool:
-        """True if a bracket such as ``[i==j]`` is 0 where the index leaves an axis."""
-        return any(name in names for names in self.guards)
-
-    def _use(self, letter: Letter, size: Size, item: Node, base: Node) -> None:
-        here = f"'{self.shown(base)}'"
-        if letter.size is None and self._guarded(letter.name):
-            letter.guarded_sizes.setdefault(size, item.span)
-        elif letter.size is None:
-            letter.size, letter.origin = size, f"in {here}"
-        elif letter.size != size and not self._guarded(letter.name) and not _narrower(letter, size):
-            raise ShapeError(
-                f"the index '{letter.name}' runs along an axis of size {letter.size} "
-                f"{letter.origin} and along one of size {size} in {here}",
-                text=self.text,
-                span=item.span,
-                hint="An index keeps one size; use another letter, or exchange the indices.",
-            )
-
-    def _delta(self, node: Node, items: list[Node]) -> Plan:
-        if len(items) < 2:
-            raise self.error("a delta needs at least two indices", node.span, "Write δ[j,k].")
-        plans = [self.index(i) for i in items]
-        self.pair(items)
-        return lambda: b.mul(*(b.delta(plans[0](), p()) for p in plans[1:]))
-
-    # --- comparisons ------------------------------------------------------------------------
-
-    # --- indices ----------------------------------------------------------------------------
-
     # --- sums -------------------------------------------------------------------------------
 
     def _total(self, node: Node, items: Sequence[Node] = ()) -> Plan:
         """``Σ_m body``, ``max_m(body)``, ``softmax_{m}(body)[i]``."""
         kind = str(node.value)
         *binders, body = node.children
-        letters = self._bind(binders)
+        letters = self.bind(binders)
         outer = self.scope
         self.scope = {**outer, **{letter.name: letter for letter in letters}}
         plan = self.plan(body)
         self.scope = outer
         for letter in letters:
             self._settle(letter, None, 0)
-        at = self._entry_of_slice(node, kind, letters, items)
+        at = self.entry_of_slice(node, kind, letters, items)
 
         def build() -> Expr:
             for letter in letters:
@@ -520,50 +458,6 @@ class _Reader(IndexScope):
 
         return build
 
-    def _entry_of_slice(
-        self, node: Node, kind: str, letters: Sequence[Letter], items: Sequence[Node]
-    ) -> list[IndexPlan]:
-        needed = BINDERS.get(kind, 0)
-        several = kind in ("softmax", "argmax") and len(items) == len(letters)
-        needed = len(letters) if needed < 0 or several else needed
-        if len(items) != needed or (needed and needed != len(letters)):
-            raise self.error(
-                f"'{kind}' over {len(letters)} indices has {needed} after it, not {len(items)}",
-                node.span,
-                f"Write {kind}_{{m}}(z[m])" + ("[i]." if needed == 1 else "."),
-            )
-        sizes = [letter.size for letter in letters if letter.size is not None]
-        return [self._position(i, s, node) for i, s in zip(items, sizes, strict=False)]
-
-    def _bind(self, binders: Sequence[Node]) -> list[Letter]:
-        letters: list[Letter] = []
-        for binder in binders:
-            name = str(binder.value)
-            if name in self.scope or any(letter.name == name for letter in letters):
-                raise self.error(
-                    f"the index '{name}' is already in use",
-                    binder.span,
-                    "A sum needs a letter of its own.",
-                )
-            letter = Letter(name, binder.span)
-            if binder.children:
-                letter.size, letter.origin = self._range(binder, letter), "of the sum"
-            letters.append(letter)
-        return letters
-
-    def _range(self, binder: Node, letter: Letter) -> Size:
-        """The number of values of ``m<n`` or ``m=1..n``."""
-        *low, high = binder.children
-        if not low:
-            return self.size(high)
-        start = self.size(low[0])
-        if start.constant not in (0, 1):
-            raise self.error("a sum starts at 0 or 1", low[0].span)
-        letter.from_one = start == 1
-        return self.size(high) if letter.from_one else self.size(high) + 1
-
-    # --- errors -----------------------------------------------------------------------------
-
 
 def _built(pieces: Pieces) -> dict[Array, Tensor]:
     return {array: plan() for array, plan in pieces}
@@ -571,24 +465,6 @@ def _built(pieces: Pieces) -> dict[Array, Tensor]:
 
 def _scalar(plan: Plan) -> TensorPlan:
     return lambda: Tensor((), plan())
-
-
-def _narrower(letter: Letter, size: Size) -> bool:
-    """True if the stated range of an index is surely shorter than the axis, as in ``m<n-1``."""
-    stated = letter.origin in ("of the sum", "on the left") and letter.size is not None
-    return stated and nonnegative(size - Size.of(letter.size or 0))
-
-
-def _surely_outside(index: Index, size: Size) -> bool:
-    """True if some value of the index is outside of the axis at all sizes."""
-    limits = index.bounds()
-    if limits is None:
-        return False
-    return _nonnegative(limits[1] - size) or _nonnegative(-1 - limits[0])
-
-
-def _nonnegative(size: Size) -> bool:
-    return Index.of(size).surely_within(size + 1)
 
 
 __all__ = ["IndexFormula", "read_index_formula"]
