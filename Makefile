@@ -20,7 +20,7 @@ report: $(RUN_READY)
 test: $(TEST_READY)
 	$(BIN)/python -m pytest -q -n $(JOBS)
 
-lint: $(TEST_READY)
+lint: $(TEST_READY) $(DOCS_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright

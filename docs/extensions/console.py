@@ -8,6 +8,7 @@ it; another one is a warning. ``:lines:`` says how many lines of output are show
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from sphinx.util.docutils import SphinxDirective
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SECONDS = 100
+
+# What a terminal overwrites as the work goes on.
+_PROGRESS = re.compile(r"\[\d+/\d+\] ")
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +78,8 @@ def run_command(command: str, folder: Path) -> tuple[str, int]:
         cwd=folder, env=environment, text=True, timeout=SECONDS, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    return done.stdout.replace(str(folder), "."), done.returncode
+    shown = [line for line in done.stdout.splitlines() if not _PROGRESS.match(line)]
+    return "\n".join(shown).replace(str(folder), "."), done.returncode
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

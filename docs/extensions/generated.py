@@ -159,7 +159,10 @@ def packages() -> str:
         public = [name for name in module.__all__ if _is_own(module, name)]
         kinds = {name: _kind(getattr(module, name)) for name in public}
         shown = [_documented(kind, f"{module.__name__}.{name}") for name, kind in kinds.items()]
+        rest = [name for name in module.__all__ if not _is_question_or_class(module, name)]
+        also = ", ".join(f"`{name}`" for name in rest)
         parts += [f"## `{module.__name__}`\n\n{told}", *shown]
+        parts += [f"Tables, types and numbers: {also}."] * bool(rest)
     return "\n\n".join(parts)
 
 
@@ -173,7 +176,12 @@ def _packages() -> Iterator[ModuleType]:
 def _is_own(module: ModuleType, name: str) -> bool:
     value = getattr(module, name)
     exported = any(value is getattr(bp, each, None) for each in bp.__all__)
-    return not exported and (inspect.isclass(value) or inspect.isfunction(value))
+    return not exported and _is_question_or_class(module, name)
+
+
+def _is_question_or_class(module: ModuleType, name: str) -> bool:
+    value = getattr(module, name)
+    return inspect.isclass(value) or inspect.isfunction(value)
 
 
 def _kind(value: Any) -> str:
