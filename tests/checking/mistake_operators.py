@@ -64,11 +64,20 @@ def _is(node: ast.AST, *operators: type) -> TypeGuard[ast.BinOp]:
     return isinstance(node, ast.BinOp) and isinstance(node.op, operators)
 
 
-def _is_delta(node: ast.AST) -> TypeGuard[ast.List]:
+def _is_delta(node: ast.AST) -> bool:
+    """``[i==j]``, or ``delta[i,j]``."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Name) and node.value.id == "delta"
+    return _is_bracket(node)
+
+
+def _is_bracket(node: ast.AST) -> TypeGuard[ast.List]:
     return isinstance(node, ast.List) and isinstance(node.elts[0], ast.Compare)
 
 
-def _is_equality(delta: ast.List) -> bool:
+def _is_equality(delta: ast.AST) -> bool:
+    if not _is_bracket(delta):
+        return True
     inner = delta.elts[0]
     return isinstance(inner, ast.Compare) and isinstance(inner.ops[0], ast.Eq)
 
@@ -140,13 +149,13 @@ def transposed(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Name) and len(shapes.get(node.id, "").split()) == 2:
         yield ast.Attribute(node, "T", ast.Load())
     elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
-        if len(node.slice.elts) == 2:
+        if len(node.slice.elts) == 2 and not _is_delta(node):
             turned = ast.Tuple(node.slice.elts[::-1], ast.Load())
             yield ast.Subscript(node.value, turned, ast.Load())
 
 
 def wrong_delta(node: ast.AST, shapes: Mapping[str, str]) -> Iterator[ast.AST]:
-    if _is_delta(node) and _is_equality(node):
+    if _is_bracket(node) and _is_equality(node):
         one: Any = node.elts[0]
         for other in "ijklab":
             yield ast.List(
@@ -211,3 +220,43 @@ MAKERS: dict[str, Maker] = {
         wrong_order, missing_sum, scalar_rule,
     )
 }  # fmt: skip
+
+
+def added_claims(
+    left: str, right: str, wrt: str, shapes: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Claims with a term too many, or with an assumption that was not made.
+
+    Args:
+        left: the left side of a right claim: ``J[i,j]``, ``dW``, or nothing for array text.
+        right: its right side.
+        wrt: the symbol of the derivative.
+        shapes: the shape of each symbol.
+    """
+    own = shapes[wrt]
+    letters = [i.strip() for i in left[2:-1].split(",")] if left.startswith("J[") else []
+    for name, shape in shapes.items():
+        if not letters and shape and shape == own:
+            yield f"{right} + {name}", "extra_term"
+        if len(shape.split()) == 1:
+            for letter in letters:
+                yield f"{right} + {name}[{letter}]", "extra_term"
+    if not left and len(own.split()) == 2 and len(set(own.split())) == 1:
+        turned = f"({right}) + ({right}).T - diag(diag({right}))"
+        yield turned, "symmetric_convention"
+    for found in re.finditer(r"\((\w) \+ \1\.T\)", right):
+        yield right.replace(found[0], f"2*{found[1]}"), "assumed_symmetric"
+    for found in re.finditer(r"sum\((\w)\)\*|\*sum\((\w)\)", right):
+        yield right.replace(found[0], ""), "assumed_normalised"
+
+
+def slips_in(
+    left: str, right: str, wrt: str, shapes: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Every right side with one slip, and the name of the slip; ``left`` may be empty."""
+    tree = ast.parse(right, mode="eval").body
+    yield f"-({right})", "sign"
+    for name, maker in MAKERS.items():
+        for edited in _edited(tree, maker, shapes):
+            yield ast.unparse(edited), name
+    yield from added_claims(left, right, wrt, shapes)

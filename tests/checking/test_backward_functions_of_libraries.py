@@ -74,23 +74,24 @@ def with_rule(forward: Callable[..., Any], backward: Callable[..., Any]) -> Call
     return function
 
 
-def slip_of(layer: str, number: int) -> str:
-    """One slip for each layer, another one for each; those that JAX itself refuses left out."""
-    slips = [
-        s
-        for s in layers.LAYERS[layer]().slips
-        if s not in ("no sum over the batch", "square left out")
-    ]
-    return slips[number % len(slips)]
+REFUSED_BY_JAX = ("no sum over the batch", "square left out")
+"""Slips whose gradient has another shape than the input: JAX itself refuses the rule."""
+
+SUMMED_BY_TORCH = "no sum over the batch"
+"""No slip in PyTorch, which sums a gradient over the axes along which its input was broadcast."""
 
 
-@pytest.mark.parametrize(("number", "layer"), list(enumerate(layers.LAYERS)))
-def test_custom_rules_of_jax_are_judged(number: int, layer: str) -> None:
+@pytest.mark.parametrize("layer", layers.LAYERS)
+def test_custom_rules_of_jax_are_judged(layer: str) -> None:
     made = _jax_layers()[layer]()
     assert check_vjp(with_rule(made.forward, made.backward), *made.inputs, points=2).kind == "right"
-    backward, mistakes, _ = made.slips[slip_of(layer, number)]
-    verdict = check_vjp(with_rule(made.forward, backward), *made.inputs, points=2)
-    assert verdict.kind == "wrong" and verdict.mistake in mistakes, verdict.message
+    assert len(made.slips) >= 5
+    named = 0
+    for slip, (backward, mistakes, _) in made.slips.items():
+        verdict = check_vjp(with_rule(made.forward, backward), *made.inputs, points=2)
+        assert verdict.kind == "wrong", (slip, verdict.message)
+        named += verdict.mistake in mistakes or slip in REFUSED_BY_JAX
+    assert named >= 0.8 * len(made.slips)
 
 
 def test_a_custom_jvp_and_a_gradient_of_jax_are_judged() -> None:
@@ -187,8 +188,8 @@ def test_no_function_of_torch_nn_functional_is_called_wrong(name: str, double: b
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("number", "layer"), list(enumerate(layers.LAYERS)))
-def test_autograd_functions_of_torch_are_judged(number: int, layer: str) -> None:
+@pytest.mark.parametrize("layer", layers.LAYERS)
+def test_autograd_functions_of_torch_are_judged(layer: str) -> None:
     torch = pytest.importorskip("torch", reason="needs the extra `torch`")
     made = layers.LAYERS[layer]()
 
@@ -211,9 +212,16 @@ def test_autograd_functions_of_torch_are_judged(number: int, layer: str) -> None
 
     inputs = [torch.from_numpy(v) for v in made.inputs]
     assert check_vjp(function(made.backward), None, *inputs, points=2).kind == "right"
-    slip = slip_of(layer, number + 1)
-    verdict = check_vjp(function(made.slips[slip][0]), None, *inputs, points=2)
-    assert verdict.kind == "wrong" and verdict.mistake in made.slips[slip][1], verdict.message
+    assert len(made.slips) >= 5
+    named = 0
+    for slip, (rule, mistakes, _) in made.slips.items():
+        verdict = check_vjp(function(rule), None, *inputs, points=2)
+        if slip == SUMMED_BY_TORCH:
+            assert verdict.kind == "right", verdict.message
+            continue
+        assert verdict.kind == "wrong", (slip, verdict.message)
+        named += verdict.mistake in mistakes
+    assert named >= 0.75 * len(made.slips)
 
 
 @pytest.mark.torch

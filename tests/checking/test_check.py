@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backprove.checking import check, check_equality
-from backprove.errors import InputError
+from backprove.errors import InputError, NotationError
 
 LINEAR = ("X @ W.T", "W", {"X": "n d", "W": "k d"})
 SOFTMAX = ("softmax(z)", "z", {"z": "K"})
@@ -148,3 +148,23 @@ def test_a_claim_that_cannot_be_read_is_never_judged(claim: str) -> None:
     with pytest.raises(InputError) as caught:
         check(*LINEAR[:2], claim, LINEAR[2])
     assert caught.value.span is not None
+
+
+def test_a_product_without_its_sign_is_no_shape() -> None:
+    for claim in ("2 A", "A y"):
+        with pytest.raises(NotationError, match="unexpected"):
+            check("x @ A @ y", "A", claim, {"A": "m n", "x": "m", "y": "n"})
+    assert check("A @ x", "x", "m n", {"A": "m n", "x": "n"}).kind == "right"
+
+
+def test_a_lost_link_in_a_vjp_is_named_from_the_derivation() -> None:
+    shapes = {"X": "n d", "W": "d k", "b": "k"}
+    for claim in ("dW = X.T @ G", r"dW = X^\top G"):
+        assert check("tanh(X @ W + b)", "W", claim, shapes).mistake == "missing_chain"
+
+
+def test_a_term_lost_within_the_array_of_an_entry_is_named() -> None:
+    shapes = {"W": "h d", "x": "d", "b": "h"}
+    claim = "J[i,j] = sigmoid(W @ x)[i]*(1 - sigmoid(W @ x + b)[i])*W[i,j]"
+    verdict = check("sigmoid(W @ x + b)", "x", claim, shapes)
+    assert (verdict.mistake, verdict.where) == ("missing_term", "b")

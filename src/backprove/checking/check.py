@@ -87,7 +87,8 @@ def check(
     question = Question(f, wrt, shapes, order, layout, domain, structured)
     read = classify_claim(claim, question.symbols)
     if read.kind == "latex":
-        verdict = through_latex(claim, question.symbols, lambda plain: _judged(question, plain))
+        symbols = {**question.symbols, **_upstream(question, claim)}
+        verdict = through_latex(claim, symbols, lambda plain: _judged(question, plain))
         verdict.claim = claim
         return verdict
     return _judged(question, claim)
@@ -460,16 +461,21 @@ def _judge_symmetric(question: Question, claim: str) -> Verdict:
     return _equality_verdict(question.derivation.program, claim, truth, flipped)
 
 
+UPSTREAM = ("G", "dY", "dy", "g", "dout", "upstream")
+"""Names that the upstream gradient may have in a VJP."""
+
+
+def _upstream(question: Question, claim: str) -> dict[str, Array]:
+    """The upstream gradient under the first of its usual names that a VJP mentions."""
+    program = question.derivation.program
+    seed = next((n for n in UPSTREAM if _mentions(claim, n, program)), None)
+    is_vjp = re.match(rf"\s*d{re.escape(question.wrt)}\s*=", claim.replace("$", "")) is not None
+    return {seed: Array(seed, program.output.shape)} if seed and is_vjp else {}
+
+
 def _judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:
     derivation = question.derivation
-    seed = next(
-        (
-            n
-            for n in ("G", "dY", "dy", "g", "dout", "upstream")
-            if _mentions(read.right, n, derivation.program)
-        ),
-        "G",
-    )
+    seed = next((n for n in UPSTREAM if _mentions(read.right, n, derivation.program)), "G")
     if seed in derivation.program.symbols:
         raise NotationError(
             f"the upstream gradient '{seed}' has the name of a symbol", hint="Call it G."

@@ -12,6 +12,7 @@ from backprove import functions
 from backprove.checking.fillers import Filler
 from backprove.checking.places import Written
 from backprove.notation.index_syntax import DELTAS
+from backprove.notation.index_tree import walk
 from backprove.notation.syntax import Node
 
 
@@ -45,6 +46,7 @@ class ClaimPlaces:
         composed: True if the question composes functions, so that a missing slope is a missing
             link of the chain rule.
         links: factors within the arguments of the question's functions: links as well.
+        arrays: what to try within the ``(W @ x + b)`` of an index formula ``(W @ x + b)[i]``.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class ClaimPlaces:
         pool: Sequence[Filler],
         composed: bool,
         links: frozenset[str] = frozenset(),
+        arrays: Sequence[Filler] = (),
     ) -> None:
         self.links = links
+        self.arrays = arrays
         self.written = written
         self.pool = pool
         self.composed = composed
@@ -68,9 +72,9 @@ class ClaimPlaces:
             return False
         while (parent := places[at].parent) >= 0:
             above, slot = places[parent].node, places[at].slot
-            if above.kind in ("keyword", "slice", "bracket"):
+            if above.kind in ("keyword", "slice"):
                 return False
-            if above.kind == "compare" and self.written.indices:
+            if above.kind in ("bracket", "compare") and self._about_letters(above):
                 return False
             if above.kind == "subscript" and slot > 0:
                 return False
@@ -80,6 +84,24 @@ class ClaimPlaces:
                 return False
             at = parent
         return node.value not in DELTAS or node.kind != "name"
+
+    def _about_letters(self, relation: Node) -> bool:
+        """True for [i==k], False for [z[i] > 0]: only what is no position can be edited."""
+        names = {n.value for n in walk(relation) if n.kind == "name"}
+        return bool(self.written.indices) and names <= {*self.written.sizes, *DELTAS}
+
+    def _whole_array(self, at: int) -> bool:
+        """True for the W, x and b of (W @ x + b)[i], which have no letters of their own."""
+        places = self.written.places
+        while self.written.indices and (parent := places[at].parent) >= 0:
+            if places[parent].node.kind == "subscript":
+                return places[at].slot == 0 and np.ndim(places[at].value) > 0
+            at = parent
+        return False
+
+    def _fillers_at(self, at: int) -> Sequence[Filler]:
+        """What to try at a place: in an index formula, entries or whole arrays."""
+        return self.arrays if self._whole_array(at) else self.pool
 
     def _edit(self, at: int, value: Any, by: str, mistake: str, where: str = "") -> PlaceEdit:
         written = self.written

@@ -35,12 +35,14 @@ class FactorEdits(ClaimPlaces):
             value = np.asarray(value, dtype=float)
             for number, by, name in (
                 (2.0, f"(2*({text}))", "missing_factor"),
-                (0.5, f"(({text})/2)", self._half(text)),
+                (0.5, f"(({text})/2)", "missing_factor"),
                 (3.0, f"(3*({text}))", "missing_factor"),
                 (4.0, f"(4*({text}))", "missing_factor"),
             ):
                 edit = self._edit(at, number * value, by, name, text)
                 yield replace(edit, by_number=True)
+            if self._node(at).value == "exp":  # exp(2*x) for exp(x)**2: the argument is at fault
+                continue
             for power in (2, 3, -1):
                 by = f"(({text})**{power})"
                 # A value and its inverse differ by the function, not by a factor.
@@ -48,10 +50,6 @@ class FactorEdits(ClaimPlaces):
                 yield self._edit(at, _power(value, power), by, name, text)
             if value.size and np.all(value > 0):
                 yield self._edit(at, np.sqrt(value), f"sqrt({text})", "extra_factor", text)
-
-    @staticmethod
-    def _half(text: str) -> str:
-        return "extra_factor" if re.search(r"(?<![\w.*])[248]\b", text) else "missing_factor"
 
     def _near_numbers(self, at: int, value: np.ndarray) -> Iterator[PlaceEdit]:
         number = float(value)
@@ -152,9 +150,11 @@ class FactorEdits(ClaimPlaces):
             if isinstance(value, (tuple, str)) or value is None:
                 continue
             value, text = np.asarray(value, dtype=float), written.source(at)
-            for filler in (one, *self.pool):
+            entries = bool(written.indices) and not self._whole_array(at)
+            for filler in (one, *self._fillers_at(at)):
                 term = np.asarray(filler.value, dtype=float)
-                total = _same(value, term, np.add, bool(written.indices))
+                # X @ W + b is larger than the b that is left where X @ W is missing.
+                total = _same(value, term, np.add, entries or filler.origin == "question")
                 if total is None:
                     continue
                 for sign, factor, shown in ((1, 1, ""), (-1, 1, ""), (1, 2, "2*"), (-1, 2, "2*")):

@@ -59,6 +59,14 @@ def fillers(written: Written, question: str) -> list[Filler]:
     return list(found.values())
 
 
+def whole_arrays(written: Written, question: str) -> list[Filler]:
+    """What may stand within the brackets of (W @ x + b)[i]; nothing for array text."""
+    if not written.indices:
+        return []
+    wanted = ("symbol", "question")
+    return [f for f in _arrays(written, question) if f.origin in wanted][:MAX_FILLERS]
+
+
 def _numbers(written: Written) -> Iterator[Filler]:
     for number in (2, 3, 4):
         yield Filler(str(number), number, "number")

@@ -71,13 +71,20 @@ class Spoiled:
         program: the expression.
         truth: its derivative, output axes first.
         points: where to evaluate.
+        upstream: for a VJP, the upstream gradient; ``truth`` then has the shape of the input.
     """
 
-    def __init__(self, program: Program, truth: Tensor, points: Sequence[numeric.Point]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        truth: Tensor,
+        points: Sequence[numeric.Point],
+        upstream: Array | None = None,
+    ) -> None:
         self.program = program
         self.points = points
-        self.shapes = [tuple(s.at(p.sizes) for s in truth.shape) for p in points]
-        found = _passes(program, truth, points)
+        self.upstream = upstream
+        found = _passes(program, truth, points, upstream)
         self.usable = found is not None
         if found is None:
             return
@@ -252,7 +259,10 @@ class Spoiled:
         point = self.points[k]
         output = self.program.output
         count = int(np.prod([s.at(point.sizes) for s in output.shape], dtype=int))
-        adjoints: dict[Value, np.ndarray] = {output: np.eye(count)}
+        seed = np.eye(count)
+        if self.upstream is not None:
+            seed = np.reshape(point.inputs[self.upstream], (1, count))
+        adjoints: dict[Value, np.ndarray] = {output: seed}
         for n, edge in enumerate(self.edges[k]):
             c = edge.contribution
             local = edge.local
@@ -283,17 +293,21 @@ class Spoiled:
 
 
 def _passes(
-    program: Program, truth: Tensor, points: Sequence[numeric.Point]
+    program: Program,
+    truth: Tensor,
+    points: Sequence[numeric.Point],
+    upstream: Array | None,
 ) -> tuple[Array, Backward] | None:
-    """The symbol whose derivative the truth is, and the backward pass to it."""
+    """The symbol whose derivative (or VJP) the truth is, and the backward pass to it."""
     if len(program.operations) > MAX_OPERATIONS:
         return None
     point = points[0]
     if any(np.size(point.values[v.array]) > MAX_ENTRIES for v in program.operations):
         return None
     expected = Evaluator(point.values, point.sizes).tensor(truth)
+    outputs = () if upstream is not None else program.output.shape
     for array in program.symbols.values():
-        if truth.shape != (*program.output.shape, *array.shape) or array not in {
+        if truth.shape != (*outputs, *array.shape) or array not in {
             v.array for v in program.inputs
         }:
             continue
@@ -305,6 +319,8 @@ def _passes(
         if value is None:
             continue
         given = Evaluator(point.values, point.sizes).tensor(passes.tensor(value))
+        if upstream is not None:
+            given = np.tensordot(point.inputs[upstream], given, len(program.output.shape))
         scale = max(float(np.abs(expected).max(initial=0.0)), 1e-9)
         if np.abs(given - expected).max(initial=0.0) <= 1e-8 * scale:
             return array, passes

@@ -22,7 +22,7 @@ from backprove.calculus import numeric
 from backprove.checking.claim_places import PlaceEdit
 from backprove.checking.edits import text_edits
 from backprove.checking.factor_edits import SUMMING
-from backprove.checking.fillers import fillers, inner_factors
+from backprove.checking.fillers import fillers, inner_factors, whole_arrays
 from backprove.checking.lost_paths import Lost, Spoiled
 from backprove.checking.place_edits import PlaceEdits
 from backprove.checking.places import FAILURES, Written
@@ -76,7 +76,7 @@ def find_mistake(
     given = [trial.values(claim.body, claim.axes, k) for k in range(len(points))]
     if not any(np.any(trial.expected(k)) for k in range(len(points))):
         return Mistake("extra_term", "all of it: the derivative is zero", _right(trial, indices))
-    lost, links = _lost(program, truth, points, given)
+    lost, links = _lost(program, truth, points, given, extra)
     found = _whole_claim(trial, claim, indices, text)
     smaller = found is not None and found.name in ("sign", "extra_factor")
     if found is not None and lost is not None and (smaller or lost.mistake != "missing_chain"):
@@ -126,7 +126,8 @@ def _preferred(lost: Lost, found: Mistake, right: str | None) -> Mistake:
     1/n and a missing sum say more than the link of the chain they belong to. Otherwise the
     derivation knows best.
     """
-    also = tuple(n for n in (found.name, *lost.also) if n != lost.mistake and not found.weak)
+    names = dict.fromkeys((found.name, *lost.also))
+    also = tuple(n for n in names if n != lost.mistake and not found.weak)
     fixed = found.fixed or right
     if found.name in SMALLER and not found.weak:
         return replace(found, fixed=fixed)
@@ -172,10 +173,11 @@ def _lost(
     truth: Tensor,
     points: Sequence[numeric.Point],
     given: Sequence[np.ndarray],
+    extra: Sequence[Array],
 ) -> tuple[Lost | None, frozenset[str]]:
     """What the claim left out of the backward pass; and the inner factors of the question."""
     try:
-        spoiled = Spoiled(program, truth, points)
+        spoiled = Spoiled(program, truth, points, next(iter(extra), None))
         links = inner_factors(program.text, spoiled.wrt.name) if spoiled.usable else frozenset()
         return spoiled.find(given), links
     except (BackproveError, ValueError):
@@ -202,11 +204,10 @@ def _by_places(
     except FAILURES:
         return _by_text(trial, text, read, program, indices)
     plain = ("sum", "mean", "negative", "add", "subtract", "index", "transpose", "trace")
-    first_order = any(
-        trial.truth.shape == (*program.output.shape, *a.shape) for a in program.symbols.values()
-    )
+    outputs = () if extra else program.output.shape
+    first_order = any(trial.truth.shape == (*outputs, *a.shape) for a in program.symbols.values())
     composed = first_order and sum(v.operation not in plain for v in program.operations) > 1
-    edits = PlaceEdits(written, pool, composed, links)
+    edits = PlaceEdits(written, pool, composed, links, whole_arrays(written, program.text))
     found = _first_that_fits(trial, edits.small(), expected, read)
     found = found or by_terms(trial, claim, indices)
     return found or _first_that_fits(trial, edits.large(), expected, read)

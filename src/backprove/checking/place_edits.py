@@ -326,10 +326,11 @@ class PlaceEdits(FactorEdits):
             )
             if (symbol or delta) != symbols:
                 continue
-            for filler in self.pool:
+            entries = bool(written.indices) and not self._whole_array(at)
+            for filler in self._fillers_at(at):
                 if by_symbols and (delta or filler.origin != "symbol"):
                     continue
-                if np.shape(filler.value) == np.shape(value) or written.indices:
+                if np.shape(filler.value) == np.shape(value) or entries:
                     mistake = self._misplaced(filler, delta, symbol, written.source(at))
                     yield self._edit(at, filler.value, filler.text, mistake)
 

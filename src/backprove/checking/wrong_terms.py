@@ -388,14 +388,19 @@ def _pair(matrix: np.ndarray, target: np.ndarray, names: Sequence[Term]) -> list
     share = rows @ (target / top)
     best: tuple[int, list[int]] | None = None
     for start in range(0, len(rows), 256):
-        part = slice(start, start + 256)
-        cosine = rows[part] @ rows.T
-        free = 1 - cosine**2
-        explained = share[part, None] ** 2 + share**2 - 2 * np.outer(share[part], share) * cosine
-        with np.errstate(all="ignore"):
-            fits = np.where(free > 1e-9, np.abs(1 - explained / free), 1.0) < 1e-9
+        # In place and for j >= start only: these few passes are most of the time of a check.
+        cosine = rows[start : start + 256] @ rows[start:].T
+        one, other = share[start : start + 256, None], share[start:]
+        excess = cosine * (-2 * one)
+        excess *= other
+        excess += one**2
+        excess += other**2
+        np.square(cosine, out=cosine)
+        free = np.subtract(1, cosine, out=cosine)
+        excess -= free
+        fits = (np.abs(excess, out=excess) < 1e-9 * free) & (free > 1e-9)
         for i, j in np.argwhere(fits):
-            pair = [start + int(i), int(j)]
+            pair = [start + int(i), start + int(j)]
             length = sum(len(names[k].text) for k in pair)
             if pair[0] >= pair[1] or (best is not None and length >= best[0]):
                 continue

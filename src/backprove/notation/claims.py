@@ -55,6 +55,7 @@ _SHAPE = re.compile(
     rf"^\s*(?:[(\[]\s*(?:{_SIZE}(?:\s*(?:,|×|\bx\b|\s)\s*{_SIZE})*\s*,?)?\s*[)\]]"
     rf"|{_SIZE}(?:(?:\s*(?:,|×)\s*|\s+x\s+|\s+){_SIZE})+|\d+x{_SIZE}|scalar)\s*$"
 )
+_POWER_T = re.compile(r"\^\s*T(?!\w)")
 _NOWHERE = Span(0, 0)
 _NUMBER_NAMES = {"e", "pi", "π"}
 
@@ -128,9 +129,9 @@ def classify_claim(text: str, symbols: Mapping[str, Array] | None = None) -> Cla
     """
     if not text.strip():
         raise NotationError("the claim is empty", text=text, span=Span(0, 0))
-    if "\\" in text or "$" in text:
+    if _is_latex(text, symbols or {}):
         return Claim("latex", text, right_span=Span(0, len(text)))
-    found = _structure(text) or _shape(text)
+    found = _structure(text) or _shape(text, symbols or {})
     if found is not None:
         return found
     main, definitions = split_definitions(text)
@@ -153,7 +154,13 @@ def _structure(text: str) -> Claim | None:
     return Claim("structure", text, right_span=span, word=word, negated=bool(found["negated"]))
 
 
-def _shape(text: str) -> Claim | None:
+def _is_latex(text: str, symbols: Mapping[str, Array]) -> bool:
+    """True where only LaTeX makes sense of a line; ``A^T x`` and ``A^{-1}`` need no backslash."""
+    transposed = "T" not in symbols and _POWER_T.search(text) is not None
+    return "\\" in text or "$" in text or "^{" in text or transposed
+
+
+def _shape(text: str, symbols: Mapping[str, Array]) -> Claim | None:
     prefix = _SHAPE_PREFIX.match(text)
     start = prefix.end() if prefix else 0
     rest = text[start:]
@@ -161,6 +168,11 @@ def _shape(text: str) -> Claim | None:
     if not single and (not _SHAPE.match(rest) or re.search(r"(?<!\w)(?:with|where)(?!\w)", rest)):
         return None
     shape = parse_shape(rest.strip().strip("()[]").strip().rstrip(","))
+    sizes = {name for a in symbols.values() for size in a.shape for name in size.names()}
+    words = {name for size in shape for name in size.names()}
+    separated = prefix or "×" in rest or "," in rest
+    if not separated and words & (symbols.keys() - sizes):
+        return None  # ``2 A`` is a product whose sign is left out
     return Claim("shape", text, right_span=Span(start, len(text)), shape=shape)
 
 
