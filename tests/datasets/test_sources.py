@@ -60,7 +60,12 @@ def test_a_column_can_say_which_example_is_for_what(tmp_path):
         (HEADER + "1,2,\n2,3,1\n", None, "1 labels are missing, the first in row 0"),
         (HEADER + "1,2,yes\n" * 20, None, "all training examples have the label 0"),
         (HEADER + "1,inf,0\n" + rows(), None, "not finite"),
-        (HEADER + "".join(f"1,2,{i / 7}\n" for i in range(300)), None, "300 different values"),
+        (HEADER + "".join(f"1,2,w{i}\n" for i in range(300)), None, "300 different values"),
+        (
+            HEADER + "".join(f"1,2,{min(i, 149) / 7}\n" for i in range(400)),
+            None,
+            "more than half of the numbers to predict are 21.28,
+        ),
         ("x,y,split\n1,0,train\n2,1,later\n", None, "for 'later'; expected train, dev or test"),
         (HEADER + "1,2,0\n2,3,1\n", None, "too few"),
     ],
@@ -187,10 +192,19 @@ def test_scikit_learn_gives_loaders_and_generators():
     assert open_data("sklearn:iris").classes == 3
     moons = open_data("sklearn:moons?n_samples=300&noise=0.2")
     assert moons.features.shape == (300, 2)
-    for name, message in (("iris2", "expected one of"), ("moons?size=3", "no option 'size'"),
-                          ("diabetes", "classes are expected")):  # fmt: skip
+    for name, message in (("iris2", "expected one of"), ("moons?size=3", "no option 'size'")):
         with pytest.raises(DataError, match=message):
             open_data(f"sklearn:{name}")
+
+
+def test_numbers_to_predict_are_no_classes(tmp_path):
+    text = HEADER + "".join(f"{i},{i % 3},{i / 7}\n" for i in range(300))
+    data = open_data(csv_of(tmp_path, text))
+    assert data.ratings is not None
+    np.testing.assert_allclose(data.ratings, np.arange(300) / 7, rtol=1e-6)
+    np.testing.assert_array_equal(data.labels, np.arange(300) >= 150)
+    assert "loss=mse" in data.notes[0] and "median" in data.notes[0]
+    assert open_data("reviews").ratings is not None
 
 
 def test_the_review_counts_classes_repeats_and_constant_features():

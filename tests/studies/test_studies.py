@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprove.datasets import Dataset, load
+from backprove.datasets import Dataset, load, open_data
 from backprove.errors import BackproveError, SetupError
 from backprove.results import Chart, Table
-from backprove.studies import FACTORS, Configuration, Progress, grid, outcomes, study
+from backprove.studies import FACTORS, Configuration, Progress, Study, grid, outcomes, study
 from backprove.studies.factors import levels
 
 
@@ -378,3 +378,20 @@ def test_the_reviews_can_be_learned_without_a_hidden_layer():
     accuracy = result.configurations[0].summary("dev_score")
     assert accuracy["low"] is not None
     assert 0.66 < accuracy["low"] < 0.75
+
+
+def test_numbers_to_predict_are_read_from_data_and_scored_by_r_squared():
+    data = open_data("sklearn:diabetes")
+    assert data.ratings is not None and data.ratings.max() == 346
+    assert data.labels.tolist() == (data.ratings > np.median(data.ratings)).astype(int).tolist()
+    assert "loss=mse" in data.notes[0]
+    found = study(data, hidden="none,4", lr=0.3, loss="mse", epochs=3, seeds=2, batch=16)
+    assert isinstance(found, Study)
+    said = str(found) + " ".join(found.conclusions)
+    said += " ".join(f"{b.title} {b.y}" for b in found.blocks() if isinstance(b, Chart))
+    assert "R²" in said and "accuracy" not in said.lower() and "nats" not in said
+    assert found.to_dict()["score"] == "R²"
+
+
+def test_few_whole_numbers_are_classes():
+    assert open_data("sklearn:digits").ratings is None

@@ -22,6 +22,7 @@ from backprove.datasets.tabular import (
     read_csv,
     read_folder,
     read_parquet,
+    targets,
 )
 from backprove.errors import DataError
 
@@ -107,14 +108,14 @@ def _npz(path: Path, reading: Reading) -> Dataset:
             f"{path.name}: features are {chosen['features'].dtype}, labels have shape "
             f"{chosen['labels'].shape}; expected numbers and one label for each example."
         )
-    labels, names, notes = numbered(path.stem, _whole(chosen["labels"]))
+    labels, names, notes, ratings = targets(path.stem, _whole(chosen["labels"]))
     if "split" in arrays:
         split = Split(*(np.flatnonzero(arrays["split"] == at) for at in range(3)))
     else:
         split = divide(labels)
     return Dataset(
         path.stem, _single(path.stem, chosen["features"]), labels, *split,
-        ratings=arrays.get("ratings"), source=f"read from {path.name}", class_names=names,
+        ratings=arrays.get("ratings", ratings), source=f"read from {path.name}", class_names=names,
         notes=tuple(notes),
     )  # fmt: skip
 
@@ -159,9 +160,9 @@ def _sklearn(text: str) -> Dataset:
         raise DataError(f"sklearn:{text} gives no data: {error}.") from error
     if features.ndim != 2 or np.ndim(target) != 1:
         raise DataError(f"sklearn:{name} has no table of features with one label each.")
-    labels, names, notes = numbered(f"sklearn:{name}", _whole(np.asarray(target)))
+    labels, names, notes, ratings = targets(f"sklearn:{name}", _whole(np.asarray(target)))
     return Dataset(
-        f"sklearn:{text}", _single(name, features), labels, *divide(labels),
+        f"sklearn:{text}", _single(name, features), labels, *divide(labels), ratings=ratings,
         source=f"scikit-learn's {function.__name__}", class_names=names, notes=tuple(notes),
     )  # fmt: skip
 

@@ -106,7 +106,7 @@ def of_columns(
         DataError: a column is missing, no number, or lacks values.
     """
     label = _label_column(name, columns, reading)
-    labels, class_names, notes = numbered(name, columns[label])
+    labels, class_names, notes, ratings = targets(name, columns[label])
     part = next((c for c in _SPLITS if c in columns), None)
     if reading.text is not None:
         _need(name, columns, reading.text)
@@ -123,8 +123,8 @@ def of_columns(
     if part is None:
         notes.append(_divided(split))
     return Dataset(
-        name, features.astype(np.float32), labels, *split, source=source,
-        class_names=class_names, notes=tuple(notes),
+        name, features.astype(np.float32), labels, *split, ratings=ratings,
+        source=source, class_names=class_names, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -170,6 +170,50 @@ def numbered(
         shown = ", ".join(f"{text} is class {at}" for text, at in list(number.items())[:10])
         notes.append(f"labels were numbered: {shown}{', ...' if len(found) > 10 else ''}")
     return np.array([number[text] for text in texts], np.int32), tuple(found), notes
+
+
+def targets(
+    name: str, values: Sequence[Any]
+) -> tuple[NDArray[np.int32], tuple[str, ...], list[str], NDArray[np.float32] | None]:
+    """What is to be predicted: classes, or numbers where the values are too many for classes.
+
+    Args:
+        name: of the data set.
+        values: of the examples.
+
+    Returns:
+        What :func:`numbered` gives, and the numbers (n,) to predict. Where there are some, the
+        classes say whether a number is above the median.
+
+    Raises:
+        DataError: a value is missing, there are too many classes for labels, or a single value.
+
+    >>> classes, names, notes, numbers = targets("toy", [n / 4 for n in range(200)])
+    >>> names, int(classes.sum()), numbers[-1]
+    (('at most 24.875', 'above 24.875'), 100, np.float32(49.75))
+    """
+    distinct = len({str(value) for value in values})
+    try:
+        numbers = np.array([float(value) for value in values])
+    except (TypeError, ValueError):
+        numbers = np.array([np.nan])
+    continuous = np.isfinite(numbers).all() and (
+        distinct > max(100, len(values) // 10)
+        or (distinct > 10 and bool((numbers != np.floor(numbers)).any()))
+    )
+    if not continuous:
+        return *numbered(name, values), None
+    middle = float(np.median(numbers))
+    if not (numbers > middle).any():
+        raise DataError(f"{name}: more than half of the numbers to predict are {middle:g}.")
+    note = (
+        f"the target is a number, from {numbers.min():g} to {numbers.max():g}: loss=mse and "
+        f"loss=mae predict it; the default loss tells only whether it is above {middle:g}, the "
+        "median"
+    )
+    labels = (numbers > middle).astype(np.int32)
+    names = (f"at most {middle:g}", f"above {middle:g}")
+    return labels, names, [note], numbers.astype(np.float32)
 
 
 def _order(text: str) -> tuple[int, float, str]:

@@ -73,7 +73,7 @@ def largest_gap(study: Study, factor: str, *, part: Part) -> Iterator[str]:
     )
     yield (
         f"{begin}; the widest difference is {100 * widest.difference:+.2f} points of {part} "
-        f"accuracy, {widest.a} minus {widest.b} (95 % interval {low:+.2f} to {high:+.2f}; "
+        f"{study.score}, {widest.a} minus {widest.b} (95 % interval {low:+.2f} to {high:+.2f}; "
         f"{count(widest.seeds, 'paired seed')}, {_examples(study, part)} {part} examples each)."
     )
 
@@ -97,7 +97,8 @@ def pair(study: Study, a: str, b: str, *, part: Part = "dev") -> Iterator[str]:
             low, high = (100 * end for end in c.interval)
             yield (
                 f"Not decided at the last epoch: {c.a} minus {c.b} is "
-                f"{100 * c.difference:+.2f} points of {part} accuracy ({low:+.2f} to {high:+.2f}; "
+                f"{100 * c.difference:+.2f} points of {part} {study.score} "
+                f"({low:+.2f} to {high:+.2f}; "
                 f"{count(c.seeds, 'paired seed')}, {_examples(study, part)} {part} examples "
                 f"each){one}: {c.reason}."
             )
@@ -133,7 +134,7 @@ def early(study: Study, a: str, b: str) -> Iterator[str]:
     when = _epochs(epoch for *_, epoch, _ in found)
     yield (
         f"{study.title}: after {when}, {how}, hidden {a} has the higher "
-        f"dev accuracy than hidden {b} in {ahead} of {len(found)} comparisons, the lower "
+        f"dev {study.score} than hidden {b} in {ahead} of {len(found)} comparisons, the lower "
         f"in {behind}; {len(found) - ahead - behind} are not decided "
         f"({count(len(study.seeds), 'paired seed')}, {study.sizes[1]} dev examples each, Holm's "
         "correction over all of them)."
@@ -177,7 +178,7 @@ def spreads(study: Study, factor: str) -> Iterator[str]:
         )
         spread = (
             f"the seeds of one configuration differ by {min(ranges):.2f} to {max(ranges):.2f} "
-            "points of dev accuracy"
+            f"points of dev {study.score}"
             if ranges
             else "no configuration has a spread to give"
         )
@@ -224,7 +225,7 @@ def curves(study: Study) -> Iterator[str]:
             (False, False): "at neither end: smaller and larger rates can be better",
         }[ends]
         yield (
-            f"{arm.label}: highest mean dev accuracy {100 * mean:.1f} % at lr "
+            f"{arm.label}: highest mean dev {study.score} {study.shown(mean)} at lr "
             f"{arm.best.configuration.lr:g} ({tried}); the curve of means turns {turned} (read off "
             "the means, not tested)."
         )
@@ -238,8 +239,8 @@ def at_chance(study: Study) -> Iterator[str]:
     ]
     failed = [(result, outcomes) for result, outcomes in failed if outcomes]
     chance = (
-        f"loss and accuracy of the constant prediction: {study.baseline_loss:.4f} and "
-        f"{study.baseline_accuracy:.1%}"
+        f"loss and {study.score} of the constant prediction: {study.baseline_loss:.4f} and "
+        f"{study.shown(study.baseline_accuracy)}"
     )
     if not failed:
         yield f"No run ended at chance ({chance}) or diverged."

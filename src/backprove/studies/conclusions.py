@@ -70,13 +70,13 @@ def _undecided(family: str, members: list[Comparison]) -> Iterator[str]:
 def how_compared(study: Study) -> str:
     """How the verdicts came about, in one paragraph."""
     return (
-        "Dev accuracy at the last epoch, a minus b, paired over seeds. The standard error is that "
-        f"of a two-level bootstrap over seeds and examples ({RESAMPLES} resamples), at least that "
-        "of the seeds alone; intervals and p-values take Student's t with seeds minus 1 degrees "
-        f"of freedom. Better: p < {LEVEL:g} after Holm's correction within the family, and the "
-        f"exact paired permutation test below {LEVEL:g} too. Equivalent: the interval lies within "
-        f"±{study.region:g} points, {EQUIVALENCE_NOTE}. A comparison counts as equivalent where "
-        f"it is both.{_looks(study)}{_chosen(study)} The errors are those of drawing seeds and "
+        f"Dev {study.score} at the last epoch, a minus b, paired over seeds. The standard error is "
+        f"that of a two-level bootstrap over seeds and examples ({RESAMPLES} resamples), at least "
+        "that of the seeds alone; intervals and p-values take Student's t with seeds minus 1 "
+        f"degrees of freedom. Better: p < {LEVEL:g} after Holm's correction within the family, and "
+        f"the exact paired permutation test below {LEVEL:g} too. Equivalent: the interval lies "
+        f"within ±{study.region:g} points, {EQUIVALENCE_NOTE}. A comparison counts as equivalent "
+        f"where it is both.{_looks(study)}{_chosen(study)} The errors are those of drawing seeds and "
         "judged examples anew from the same pool; another pool of training examples can differ "
         "by more."
     )
@@ -98,9 +98,9 @@ def _chosen(study: Study) -> str:
         return ""
     seeds = study.judged[0].result.runs
     return (
-        f" Comparisons at chosen learning rates take the rate with the highest mean dev accuracy "
-        f"of each arm, trained again from {count(len(seeds), 'fresh seed')}, and the accuracy on "
-        "the test examples, which nothing was chosen on."
+        f" Comparisons at chosen learning rates take the rate with the highest mean dev "
+        f"{study.score} of each arm, trained again from {count(len(seeds), 'fresh seed')}, and the "
+        f"{study.score} on the test examples, which nothing was chosen on."
     )
 
 
@@ -113,11 +113,12 @@ def method(study: Study) -> str:
         else "each seed fixes the first weights and the order of the examples; the split is the "
         "same for all"
     )
+    more = f"accuracy higher by {ERRORS:g} standard errors, or " * (study.score == "accuracy")
     return (
         f"{drawn[0].upper()}{drawn[1:]}, alike for every configuration; the test examples are "
-        "never trained on. Losses and accuracies are those of the parameters at the end of an "
+        "never trained on. Losses and scores are those of the parameters at the end of an "
         f"epoch. A run has learned if it is better than both the constant prediction and the "
-        f"untrained network: accuracy higher by {ERRORS:g} standard errors, or loss lower by "
+        f"untrained network: {more}loss lower by "
         f"{LOSS_SHARE:.0%} of the constant prediction's. Trained in {study.seconds:.1f} s, "
         f"compilation included, on {study.environment['device']} with JAX "
         f"{study.environment['jax']}."
@@ -132,7 +133,7 @@ def _design(study: Study) -> str:
         f"{count(configurations * seeds, 'run')} on {study.data}: {train} examples to train, "
         f"{dev} for dev, {test} for test. The constant prediction has, on "
         f"average over seeds, a dev loss of {study.baseline_loss:.4f} and "
-        f"a dev accuracy of {study.baseline_accuracy:.1%}."
+        f"a dev {study.score} of {study.shown(study.baseline_accuracy)}."
     )
 
 
@@ -166,8 +167,6 @@ def _outcomes(study: Study) -> Iterator[str]:
 
 def _unsupported(study: Study) -> Iterator[str]:
     seeds, dev = len(study.seeds), study.sizes[1]
-    share = _typical_accuracy(study)
-    error = sqrt(share * (1 - share) / dev)
     if len(study.configurations) > 1 and seeds < fewest_pairs():
         yield (
             f"Not supported: any ranking of the configurations; with "
@@ -175,10 +174,13 @@ def _unsupported(study: Study) -> Iterator[str]:
             f"test is {smallest_p(seeds):.3g}; below {fewest_pairs()} seeds it cannot reach "
             f"{LEVEL:g}."
         )
-    yield (
-        f"The standard error of one accuracy near {share:.0%} on {dev} dev examples is "
-        f"{100 * error:.1f} points, seeds aside."
-    )
+    if study.score == "accuracy":
+        share = _typical_accuracy(study)
+        error = sqrt(share * (1 - share) / dev)
+        yield (
+            f"The standard error of one accuracy near {share:.0%} on {dev} dev examples is "
+            f"{100 * error:.1f} points, seeds aside."
+        )
     linear = [r for r in study.configurations if r.configuration.hidden == "none"]
     if "activation" in study.varied and linear:
         yield (

@@ -44,17 +44,18 @@ def charts(study: Study) -> list[Block]:
     ]
     if any(not (values <= _ceiling(study)).all() for values in losses):
         caption += f" Losses that are not finite or above {_ceiling(study):.3g} are not drawn."
+    unit = " (nats)" if study.score == "accuracy" else ""
     return [
         Chart(
-            "Dev accuracy of all configurations", "epoch", "dev accuracy",
+            f"Dev {study.score} of all configurations", "epoch", f"dev {study.score}",
             list(_across(study, "dev_score", study.baseline_accuracy)), caption=caption,
         ),
         Chart(
-            "Dev loss of all configurations", "epoch", "dev loss (nats)",
+            "Dev loss of all configurations", "epoch", f"dev loss{unit}",
             list(_across(study, "dev_loss", study.baseline_loss)), caption=caption,
         ),
         Chart(
-            "Train and dev loss of each configuration", "epoch", "loss (nats)",
+            "Train and dev loss of each configuration", "epoch", f"loss{unit}",
             list(_losses(study)), caption=caption,
         ),
         *_more(study, caption),
@@ -66,7 +67,8 @@ def _more(study: Study, caption: str) -> Iterator[Chart]:
     final = list(_final(study))
     if final:
         yield Chart(
-            "Final accuracy by configuration", "configuration", "accuracy", final, kind="point",
+            f"Final {study.score} by configuration", "configuration", study.score, final,
+            kind="point",
             caption="Mean over seeds at the last epoch; lines: 95 % interval over seeds (Student's "
             "t). Intervals that overlap can belong to a decided paired difference, and the other "
             "way round. Configurations without a mean are left out, see the table.",
@@ -75,7 +77,7 @@ def _more(study: Study, caption: str) -> Iterator[Chart]:
     rates = list(_rates(study))
     if rates:
         yield Chart(
-            "Dev accuracy by learning rate", "learning rate", "dev accuracy", rates,
+            f"Dev {study.score} by learning rate", "learning rate", f"dev {study.score}", rates,
             caption="Mean over seeds at the last epoch; band: lowest to highest. Rates with runs "
             "at chance or diverged are left out, see the table.",
             log_x=True,
@@ -104,7 +106,7 @@ def _final(study: Study) -> Iterator[Point]:
             if result.incomparable or not np.isfinite(values).all():
                 continue
             point: Point = {
-                "panel": part, "x": result.label, "y": float(values.mean()), "series": "accuracy",
+                "panel": part, "x": result.label, "y": float(values.mean()), "series": study.score,
             }  # fmt: skip
             if len(values) > 1:
                 reach = t_reach(values)

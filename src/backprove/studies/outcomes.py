@@ -176,10 +176,14 @@ class _Course:
         return self._better_than(self.chance) and self._better_than(self.start)
 
     def evidence(self) -> str:
+        end, start, chance = (
+            f"{value.accuracy:.1%}" if self.score == "accuracy" else f"{value.accuracy:.3f}"
+            for value in (self.end, self.start, self.chance)
+        )
         return (
-            f"{self.part} loss {self.end.loss:.4f} and {self.score} {self.end.accuracy:.1%} at the "
-            f"last epoch; before training {self.start.loss:.4f} and {self.start.accuracy:.1%}; "
-            f"the constant prediction has {self.chance.loss:.4f} and {self.chance.accuracy:.1%}"
+            f"{self.part} loss {self.end.loss:.4f} and {self.score} {end} at the last epoch; "
+            f"before training {self.start.loss:.4f} and {start}; the constant prediction has "
+            f"{self.chance.loss:.4f} and {chance}"
         )
 
     def _better_than(self, other: Baseline) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -18,7 +18,7 @@ from backprove.datasets import Review
 from backprove.results import Block, Details, Evidence, Heading, Result, Table, Text
 from backprove.studies import compared, comparisons, conclusions, figures, judging, tables
 from backprove.studies.claims import Claim, read_claim, read_comparison
-from backprove.studies.factors import Configuration
+from backprove.studies.factors import SCORES, Configuration
 from backprove.studies.grids import varying
 from backprove.studies.outcomes import SEVERITY, Outcome, Reading
 from backprove.studies.sensitivity import Judged
@@ -205,6 +205,19 @@ class Study(Result):
     about: Review | None = None
 
     @property
+    def score(self) -> str:
+        """What is read beside the loss: ``accuracy``, or ``R²`` where numbers are predicted.
+
+        A study over losses of both kinds calls it by both names.
+        """
+        names = dict.fromkeys(SCORES[r.configuration.loss] for r in self.configurations)
+        return " or ".join(names)
+
+    def shown(self, value: float) -> str:
+        """A score as people write it: accuracies in per cent, R² as a number."""
+        return f"{value:.1%}" if self.score == "accuracy" else f"{value:.3f}"
+
+    @property
     def varied(self) -> tuple[str, ...]:
         """The factors that take more than one value."""
         return varying([result.configuration for result in self.configurations])
@@ -275,7 +288,7 @@ class Study(Result):
         return [
             Heading(f"{title}, {len(self.seeds)} {'seed' if len(self.seeds) == 1 else 'seeds'}"),
             *(Text(sentence) for sentence in self.conclusions),
-            _final_numbers(self.configurations),
+            _final_numbers(self),
             *_verdicts(self),
             *figures.charts(self),
             *([Details("The data", self.about.blocks())] if self.about else []),
@@ -301,6 +314,7 @@ class Study(Result):
             "data": self.data,
             "examples": dict(zip(("train", "dev", "test"), self.sizes, strict=True)),
             "baseline": {"loss": self.baseline_loss, "accuracy": self.baseline_accuracy},
+            "score": self.score,
             "region": self.region,
             "split": self.split,
             "seeds": list(self.seeds),
@@ -318,22 +332,26 @@ class Study(Result):
         }
 
 
-def _final_numbers(configurations: Sequence[ConfigurationResult]) -> Table:
+def _final_numbers(study: Study) -> Table:
+    score = study.score
     columns = (
-        "configuration", "outcome", "dev accuracy", "dev loss", "train accuracy", "train loss",
-        "test accuracy", "parameters",
+        "configuration", "outcome", f"dev {score}", "dev loss", f"train {score}", "train loss",
+        f"test {score}", "parameters",
     )  # fmt: skip
     rows = [
         (
             result.label,
             ", ".join(f"{_words(outcome)} {n}" for outcome, n in result.outcomes.items()),
             *(
-                _spread(result.summary(measure), percent=measure.endswith("score"))
+                _spread(
+                    result.summary(measure),
+                    percent=measure.endswith("score") and score == "accuracy",
+                )
                 for measure in ("dev_score", "dev_loss", "train_score", "train_loss", "test_score")
             ),
             result.parameters,
         )
-        for result in configurations
+        for result in study.configurations
     ]
     return Table(
         columns,

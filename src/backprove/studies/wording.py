@@ -63,10 +63,10 @@ def verdict_text(study: Study, c: Comparison, family: int) -> str:
     )
     size = f"{100 * abs(c.difference):.2f} points"
     if c.verdict == "better":
-        return f"Supported: {a} has a {c.part} accuracy higher by {size} than {b} ({sizes})."
+        return f"Supported: {a} has a {c.part} {study.score} higher by {size} than {b} ({sizes})."
     return (
         f"Supported: {a} and {b} are practically equivalent, within ±{study.region:g} points of "
-        f"{c.part} accuracy; they differ by {size} ({sizes})."
+        f"{c.part} {study.score}; they differ by {size} ({sizes})."
     )
 
 
@@ -82,8 +82,8 @@ def comparison_text(study: Study, c: Comparison) -> str:
         examples = study.sizes[2 if c.part == "test" else 1]
         said = (
             f"Not decided: {c.a} minus {c.b} is {100 * c.difference:+.2f} points of {c.part} "
-            f"accuracy ({low:+.2f} to {high:+.2f}; {count(c.seeds, 'paired seed')}, {examples} "
-            f"{c.part} examples each): {c.reason}."
+            f"{study.score} ({low:+.2f} to {high:+.2f}; {count(c.seeds, 'paired seed')}, "
+            f"{examples} {c.part} examples each): {c.reason}."
         )
     arms = (
         study.configurations if c.part == "dev" else [judged.result for judged in study.judged]
