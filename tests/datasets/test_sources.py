@@ -64,7 +64,7 @@ def test_a_column_can_say_which_example_is_for_what(tmp_path):
         (
             HEADER + "".join(f"1,2,{min(i, 149) / 7}\n" for i in range(400)),
             None,
-            "more than half of the numbers to predict are 21.28,
+            "more than half of the numbers to predict are 21.28",
         ),
         ("x,y,split\n1,0,train\n2,1,later\n", None, "for 'later'; expected train, dev or test"),
         (HEADER + "1,2,0\n2,3,1\n", None, "too few"),

@@ -76,8 +76,8 @@ def how_compared(study: Study) -> str:
         f"degrees of freedom. Better: p < {LEVEL:g} after Holm's correction within the family, and "
         f"the exact paired permutation test below {LEVEL:g} too. Equivalent: the interval lies "
         f"within ±{study.region:g} points, {EQUIVALENCE_NOTE}. A comparison counts as equivalent "
-        f"where it is both.{_looks(study)}{_chosen(study)} The errors are those of drawing seeds and "
-        "judged examples anew from the same pool; another pool of training examples can differ "
+        f"where it is both.{_looks(study)}{_chosen(study)} The errors are those of drawing seeds "
+        "and judged examples anew from the same pool; another pool of training examples can differ "
         "by more."
     )
 
