@@ -48,8 +48,15 @@ from backprove.results import (
 
 BASE_EFFORT = 40_000
 EFFORT_PER_OPERATION = 300
+MAX_EFFORT = 400_000
 """The work that a derivative may cost: published ones need at most 3,000 units in all, and long
-chains, sums and networks 90 to 250 units an operation. A unit takes 10 to 20 microseconds."""
+chains, sums and networks 60 to 250 units an operation (260,000 for a network of 2,000). A unit
+takes 10 to 20 microseconds."""
+
+
+def allowed_effort(operations: int) -> int:
+    """What the derivation of so many operations, or one formula of it, may cost."""
+    return min(BASE_EFFORT + EFFORT_PER_OPERATION * operations, MAX_EFFORT)
 
 
 @dataclass
@@ -167,7 +174,7 @@ class Derivation(Result):
         """Bound the work of a product that is written as one formula."""
         operations = len(self.program.operations)
         try:
-            with bounded(BASE_EFFORT + EFFORT_PER_OPERATION * operations):
+            with bounded(allowed_effort(operations)):
                 yield
         except TooMuchEffort:
             raise Unsupported(

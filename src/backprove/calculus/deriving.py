@@ -12,10 +12,9 @@ from backprove.calculus.accumulation import (
     inlined,
 )
 from backprove.calculus.derivation import (
-    BASE_EFFORT,
-    EFFORT_PER_OPERATION,
     Derivation,
     Derivations,
+    allowed_effort,
 )
 from backprove.calculus.rules import partial
 from backprove.errors import NotationError, Span, UnknownName, Unsupported
@@ -91,7 +90,7 @@ def _derive_one(f, wrt, shapes, order, layout, domain, structured) -> Derivation
     program, text = _program(f, plain)
     array = plain[wrt]
     try:
-        with bounded(BASE_EFFORT + EFFORT_PER_OPERATION * len(program.operations)):
+        with bounded(allowed_effort(len(program.operations))):
             return _derived(text, wrt, program, array, facts, order, layout, structured)
     except TooMuchEffort:
         raise Unsupported(

@@ -61,6 +61,10 @@ def power_of_number(value: Fraction, exponent: Fraction) -> Expr:
     """A power of a number, exact where that is possible at a small size."""
     if value == 0:
         return ZERO if exponent > 0 else Mul(Fraction(1), ((ZERO, exponent),))
+    if value == 1:
+        return Num(value)
+    if value == -1 and exponent.denominator == 1:
+        return Num(Fraction(1 if exponent % 2 == 0 else -1))
     if exponent.denominator == 1 and abs(exponent) <= _MAX_EXPONENT:
         bits = max(value.numerator.bit_length(), value.denominator.bit_length())
         if bits * abs(int(exponent)) <= 4096:

@@ -37,6 +37,7 @@ _SPACE = re.compile(
     rf"\\in\s*\\(?:mathbb|mathbf)\s*\{{?R\}}?\s*\^\s*"
     rf"(?:\{{(?P<sizes>[^{{}}]*)\}}|(?P<one>{_SIZE}))\s*$"
 )
+_LONGEST_SHAPE = 1_000
 SUM, PRODUCT, POWER, ATOM = range(4)
 
 
@@ -57,7 +58,7 @@ def words_of(latex: str) -> list[Word]:
     if len(latex) > MAX_LENGTH:
         raise NotationError(
             f"the formula has {len(latex):,} characters; at most {MAX_LENGTH:,} are read",
-            text=latex[:200],
+            text=latex,
             span=Span(0, 1),
         )
     found = [Word(m.group(), Span(*m.span())) for m in _WORD.finditer(latex)]
@@ -167,6 +168,8 @@ class LatexText:
 
 def shape_text_of(latex: str, symbols: Container[str]) -> LatexText | None:
     """``1 \\times d`` and ``J \\in \\mathbb{R}^{n \\times d}``."""
+    if len(latex) > _LONGEST_SHAPE:  # searching a long text for spaces would be quadratic
+        return None
     bare = latex.replace("$", " ")
     found = _SPACE.search(bare)
     if found:

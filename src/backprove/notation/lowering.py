@@ -24,6 +24,7 @@ from backprove.notation.syntax import Node, deep_recursion, parse
 
 MAX_OPERATIONS = 3_000
 MAX_SIZE_TERMS = 100
+MAX_AXES = 32
 MAX_EFFORT = 100_000
 MAX_EXPONENT = 10_000
 
@@ -65,7 +66,12 @@ class Lowering:
         handler = _NODES.get(node.kind)
         if handler is None:
             raise self.notation_error(f"a {node.kind} cannot stand here", node)
-        return handler(self, node)
+        found = handler(self, node)
+        if len(found.shape) > MAX_AXES:
+            raise self.unsupported(
+                f"an array of {len(found.shape)} axes; at most {MAX_AXES} are supported", node
+            )
+        return found
 
     def elementwise(
         self,

@@ -78,7 +78,7 @@ def tokenize(text: str) -> list[Token]:
     if len(text) > MAX_LENGTH:
         raise NotationError(
             f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read",
-            text=text[:200],
+            text=text,
             span=Span(0, 1),
             hint="Split it into named parts.",
         )
