@@ -7,8 +7,9 @@ siblings judge code: ``observations`` measures, ``backward_verdict`` judges, ``w
 """
 
 from backprove.checking.backward_functions import check_grad, check_jvp, check_vjp
-from backprove.checking.check import check, check_equality
+from backprove.checking.check import check
 from backprove.checking.engine_mutants import Step
+from backprove.checking.equalities import check_equality
 from backprove.checking.mutation import MutationReport, mutate
 from backprove.checking.verdict import MISTAKES, Counterexample, Verdict
 

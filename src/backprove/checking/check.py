@@ -7,12 +7,9 @@ it wrong, and the smallest edit that repairs it names the mistake.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from backprove.calculus import numeric
 from backprove.checking.comparison import (
@@ -21,26 +18,29 @@ from backprove.checking.comparison import (
     kink_values_differ,
     prove_equal,
 )
+from backprove.checking.equalities import (
+    check_equality,
+    entry_text,
+    judge_vjp,
+    message_of,
+    read_matrix_claim,
+    upstream_of,
+)
 from backprove.checking.misfits import is_misfit, judge_misfit
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
-from backprove.checking.structures import IMPLIED_BY
+from backprove.checking.structure_claims import judge_shape, judge_structure
 from backprove.checking.tidying import tidied_claim, with_left_side
 from backprove.checking.trial import printed
 from backprove.checking.verdict import Verdict
-from backprove.checking.wording import sentence
 from backprove.errors import InputError, NotationError, ShapeError
-from backprove.notation import building as b
 from backprove.notation.axes import Size, shape_text
 from backprove.notation.claims import Claim, classify_claim
-from backprove.notation.definitions import only
-from backprove.notation.evaluation import Evaluator
-from backprove.notation.expressions import Array, Ref, Tensor
+from backprove.notation.expressions import Tensor
 from backprove.notation.index_reader import read_index_formula
-from backprove.notation.lowering import lower
 from backprove.notation.operations import Program
 from backprove.notation.reading import through_latex
-from backprove.notation.shapes import ShapeLike, declare
+from backprove.notation.shapes import ShapeLike
 
 
 def check(
@@ -87,7 +87,7 @@ def check(
     question = Question(f, wrt, shapes, order, layout, domain, structured)
     read = classify_claim(claim, question.symbols)
     if read.kind == "latex":
-        symbols = {**question.symbols, **_upstream(question, claim)}
+        symbols = {**question.symbols, **upstream_of(question, claim)}
         verdict = through_latex(claim, symbols, lambda plain: _judged(question, plain))
         verdict.claim = claim
         return verdict
@@ -115,13 +115,13 @@ def _judge(question: Question, claim: str) -> Verdict:
             hint="Claim it of a run: graph(f).run(x=1, ...).check(claim).",
         )
     if read.kind == "shape":
-        return _judge_shape(question, claim, read)
+        return judge_shape(question, claim, read)
     if read.kind == "structure":
-        return _judge_structure(question, claim, read)
+        return judge_structure(question, claim, read)
     if read.kind == "equality":
         return check_equality(claim, question.shapes, domain=question.domain)
     if read.kind == "vjp":
-        return _judge_vjp(question, claim, read)
+        return judge_vjp(question, claim, read)
     return _judge_formula(question, claim, read)
 
 
@@ -193,25 +193,6 @@ def _read(question: Question, claim: str, read: Claim, expected: tuple[Size, ...
         formula = read_index_formula(claim, question.symbols, sizes=sizes, expected_axes=expected)
         return formula.tensor
     return read_matrix_claim(read, question.symbols, sizes)
-
-
-def read_matrix_claim(read: Claim, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
-    """The right side of a numpy-like claim as a tensor, its definitions written out.
-
-    Raises:
-        NotationError, UnknownName, ShapeError: with the position in the claim.
-    """
-    return _lowered(read.right, read, symbols, sizes)
-
-
-def _lowered(text: str, read: Claim, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
-    known, stands_for = dict(symbols), {}
-    for name, span in read.definitions:
-        tensor = lower(only(read.text, span), known, sizes=sizes).tensor()
-        known[name] = Array(name, tensor.shape)
-        stands_for[known[name]] = Tensor(tensor.axes, b.inline(tensor.body, stands_for))
-    tensor = lower(text, known, sizes=sizes).tensor()
-    return Tensor(tensor.axes, b.inline(tensor.body, stands_for))
 
 
 def _indices(
@@ -314,10 +295,10 @@ def _wrong(
     return Verdict(
         "wrong",
         claim,
-        _message(mistake, found, fixed),
+        message_of(mistake, found, fixed),
         "measured",
         mistake=mistake.name if mistake else None,
-        where=mistake.where if mistake else _entry_text(found),
+        where=mistake.where if mistake else entry_text(found),
         counterexample=found.counterexample,
         fixed=fixed,
         also=list(mistake.also) if mistake else [],
@@ -348,20 +329,6 @@ def _repaired(
     return right
 
 
-def _message(mistake: Mistake | None, found: Comparison, fixed: str | None) -> str:
-    example = found.counterexample
-    assert example is not None
-    entry = f"entry {list(example.entry)}" if example.entry else "the value"
-    numbers = (
-        f"At a random point {entry} is {example.expected:.6g}, the claim gives {example.given:.6g}."
-    )
-    return f"{sentence(mistake, fixed) if mistake else 'Wrong.'} {numbers}"
-
-
-def _entry_text(found: Comparison) -> str | None:
-    return f"entry {list(found.counterexample.entry)}" if found.counterexample else None
-
-
 def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
     truth = question.truth
     if read.kind == "index":
@@ -378,226 +345,4 @@ def _wrong_shape(question: Question, claim: str, read: Claim) -> Verdict:
         fixed = with_left_side(fixed, read.left.strip() or "J")
     return Verdict(
         "wrong", claim, message, "proved", mistake="wrong_shape", where="shape", fixed=fixed
-    )
-
-
-def _judge_shape(question: Question, claim: str, read: Claim) -> Verdict:
-    given = read.shape or ()
-    derivation = question.derivation
-    shape = derivation.shape
-    accepted: list[tuple[tuple[Size, ...], str]] = [(shape, "")]
-    accepted += [(a.tensor.shape, a.convention) for a in question.arrangements()]
-    accepted = [(s, "" if c == "row vector" else c) for s, c in accepted]
-    for candidate, convention in accepted:
-        if given == candidate:
-            if convention:
-                return Verdict(
-                    "right_under", claim, f"Right under: {convention}.", "proved", [convention],
-                    evidence="The shape follows from the shapes of output and input.",
-                )  # fmt: skip
-            return Verdict(
-                "right", claim, "Right.", "proved",
-                evidence="The shape follows from the shapes of output and input.",
-            )  # fmt: skip
-    message = f"Wrong: the shape is {derivation.shape_statement}, not {shape_text(given)}."
-    return Verdict(
-        "wrong", claim, message, "proved", mistake="wrong_shape", fixed=shape_text(shape)
-    )
-
-
-def _judge_structure(question: Question, claim: str, read: Claim) -> Verdict:
-    found = question.derivation.structure
-    wanted = read.word
-    if read.negated:
-        return _judge_not(question, claim, read)
-    kinds = IMPLIED_BY.get(wanted)
-    if wanted == "symmetric":
-        return _judge_symmetric(question, claim)
-    if (kinds is not None and found.kind in kinds) or found.kind.lower() == wanted:
-        return Verdict("right", claim, f"Right. {found.reason}", "proved", evidence=found.reason)
-    if kinds is None or found.kind == "dense" or found.kind == "sparse":
-        if wanted == "diagonal":
-            counter = _off_diagonal(question)
-            if counter is not None:
-                return Verdict("wrong", claim, counter, "measured", mistake="wrong_structure")
-        return Verdict(
-            "undecided", claim, f"Undecided: the structure found is {found.kind}; {found.reason}"
-        )
-    message = f"Wrong: the derivative is {found.kind}. {found.reason}"
-    return Verdict("wrong", claim, message, "proved", mistake="wrong_structure", fixed=found.kind)
-
-
-def _judge_not(question: Question, claim: str, read: Claim) -> Verdict:
-    """A claim such as ``not diagonal``: right where the plain claim is wrong, and the reverse."""
-    plain = _judge_structure(question, claim, replace(read, negated=False))
-    if plain.kind == "undecided":
-        return plain
-    if plain.kind == "right":
-        message = f"Wrong: the derivative is {read.word}."
-        return Verdict("wrong", claim, message, plain.level, mistake="wrong_structure")
-    return Verdict("right", claim, "Right.", plain.level, evidence=plain.message)
-
-
-def _off_diagonal(question: Question) -> str | None:
-    truth = question.truth
-    if len(truth.axes) != 2:
-        return None
-    (point,) = numeric.points(question.derivation.program, count=1, seed=3)
-    value = Evaluator(point.values, point.sizes).tensor(truth)
-    off = value - np.diag(np.diag(value)) if value.shape[0] == value.shape[1] else value
-    if np.abs(off).max() > 1e-6:
-        i, j = np.unravel_index(int(np.abs(off).argmax()), off.shape)
-        return f"Wrong: at a random point entry [{i}, {j}] off the diagonal is {off[i, j]:.4g}."
-    return None
-
-
-def _judge_symmetric(question: Question, claim: str) -> Verdict:
-    truth = question.truth
-    if len(truth.axes) != 2 or truth.shape[0] != truth.shape[1]:
-        return Verdict(
-            "wrong", claim, "Wrong: the derivative is not square.", "proved", mistake="wrong_shape"
-        )
-    flipped = Tensor(truth.axes[::-1], truth.body)
-    return _equality_verdict(question.derivation.program, claim, truth, flipped)
-
-
-UPSTREAM = ("G", "dY", "dy", "g", "dout", "upstream")
-"""Names that the upstream gradient may have in a VJP."""
-
-
-def _upstream(question: Question, claim: str) -> dict[str, Array]:
-    """The upstream gradient under the first of its usual names that a VJP mentions."""
-    program = question.derivation.program
-    seed = next((n for n in UPSTREAM if _mentions(claim, n, program)), None)
-    is_vjp = re.match(rf"\s*d{re.escape(question.wrt)}\s*=", claim.replace("$", "")) is not None
-    return {seed: Array(seed, program.output.shape)} if seed and is_vjp else {}
-
-
-def _judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:
-    derivation = question.derivation
-    seed = next((n for n in UPSTREAM if _mentions(read.right, n, derivation.program)), "G")
-    if seed in derivation.program.symbols:
-        raise NotationError(
-            f"the upstream gradient '{seed}' has the name of a symbol", hint="Call it G."
-        )
-    array = Array(seed, derivation.program.output.shape)
-    symbols = {**derivation.program.symbols, seed: array}
-    sizes = set(numeric.size_names(symbols))
-    truth = derivation._vjp_tensor
-    placed = next(
-        iter([a for a in _arrays(truth) if a.name.startswith("G") and a.shape == array.shape]), None
-    )
-    if placed is not None:
-        truth = Tensor(truth.axes, b.inline(truth.body, {placed: b.entire(array)}))
-    tensor = read_matrix_claim(read, symbols, sizes)
-    if tensor.shape != truth.shape:
-        shapes = f"{shape_text(truth.shape)}, the claim {shape_text(tensor.shape)}"
-        message = f"Wrong: the VJP has shape {shapes}."
-        return Verdict(
-            "wrong", claim, message, "proved", mistake="wrong_shape", fixed=derivation.vjp
-        )
-    return _equality_verdict(
-        derivation.program,
-        claim,
-        truth,
-        tensor,
-        extra=(array,),
-        question=question,
-        fixed=derivation.vjp,
-        right=claim,
-    )
-
-
-def _mentions(text: str, name: str, program: Program) -> bool:
-    return name not in program.symbols and re.search(rf"\b{name}\b", text) is not None
-
-
-def _arrays(tensor: Tensor) -> list[Array]:
-    found: list[Array] = []
-    stack, seen = [tensor.body], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Ref):
-            found.append(node.array)
-        stack.extend(node.children())
-    return found
-
-
-def check_equality(
-    claim: str, shapes: Mapping[str, ShapeLike], *, domain: Mapping[str, str] | None = None
-) -> Verdict:
-    """Judge an equality of two expressions, such as ``tanh(z) == 2*sigmoid(2*z) - 1``.
-
-    >>> check_equality("tanh(z) == 2*sigmoid(2*z) - 1", {"z": "n"}).kind
-    'right'
-    """
-    read = classify_claim(claim)
-    if read.kind != "equality":
-        raise NotationError("an equality has two sides with '==' between them", text=claim)
-    symbols = declare(shapes, domain)
-    sizes = set(numeric.size_names(symbols))
-    left_text = only(claim, read.left_span)
-    left = lower(left_text, symbols, sizes=sizes)
-    truth = _lowered(left_text, read, symbols, sizes)
-    tensor = _lowered(read.right, read, symbols, sizes)
-    if truth.shape != tensor.shape:
-        shown = f"{shape_text(truth.shape)}, the right {shape_text(tensor.shape)}"
-        message = f"Wrong: the left side has shape {shown}."
-        return Verdict("wrong", claim, message, "proved", mistake="wrong_shape")
-    return _equality_verdict(left, claim, truth, tensor)
-
-
-def _equality_verdict(
-    program: Program,
-    claim: str,
-    truth: Tensor,
-    tensor: Tensor,
-    *,
-    extra: Sequence[Array] = (),
-    question: Question | None = None,
-    fixed: str | None = None,
-    right: str = "",
-) -> Verdict:
-    found = compare_numerically(program, truth, tensor, extra=extra)
-    if found.status == "unknown":
-        return Verdict("undecided", claim, f"Undecided: {found.reason}.", evidence=found.reason)
-    if found.status == "equal":
-        proof = prove_equal(truth, tensor)
-        evidence = (
-            f"{proof.method}, {proof.scope}"
-            if proof
-            else f"agreement at {found.points} random points"
-        )
-        return Verdict(
-            "right", claim, "Right.", "proved" if proof else "measured", evidence=evidence
-        )
-    symbols = {**program.symbols, **{a.name: a for a in extra}}
-    sizes = set(numeric.size_names(symbols))
-    mistake = None
-    if question is not None:
-        mistake = find_mistake(
-            program,
-            truth,
-            tensor,
-            text=right,
-            read=lambda text: read_matrix_claim(classify_claim(text, symbols), symbols, sizes),
-            extra=extra,
-        )
-    fixed = (mistake.fixed if mistake else None) or fixed
-    if fixed and right:
-        fixed = with_left_side(fixed, right.partition("=")[0])
-        fixed = tidied_claim(fixed, classify_claim(fixed, symbols), symbols)
-    return Verdict(
-        "wrong",
-        claim,
-        _message(mistake, found, fixed),
-        "measured",
-        mistake=mistake.name if mistake else None,
-        where=mistake.where if mistake else _entry_text(found),
-        counterexample=found.counterexample,
-        fixed=fixed,
-        also=list(mistake.also) if mistake else [],
     )
