@@ -74,6 +74,10 @@ def measured(group: Group, epochs: int) -> dict[str, np.ndarray]:
     return group.measure(state)
 
 
+def all_measures(group: Group, state) -> dict[str, np.ndarray]:
+    return group.measure(state) | group.judge(state, range(len(group.models)))
+
+
 @pytest.mark.parametrize(
     ("case", "inner"),
     [*((case, "map") for case in CASES), ("batch", "vmap"), ("everything", "vmap")],
@@ -83,7 +87,7 @@ def test_a_factor_gives_the_same_numbers_alone_and_stacked(case, inner):
     models = stack(own)
     together = measured(Group(program, models, DATA, inner=inner), 3)
     alone = measured(Group(program, models[2:3], DATA, on=devices()[:1], inner="map"), 3)
-    for name in MEASURES:
+    for name in MEASURES[:4]:
         np.testing.assert_allclose(together[name][2], alone[name][0], atol=2e-5)
     for name in LAYER_MEASURES:
         np.testing.assert_allclose(together[name][2], alone[name][0], rtol=1e-3, atol=2e-4)
@@ -185,9 +189,8 @@ def pytorch_losses(torch, program: Program, model: Model, group: Group, epochs: 
     ("mlp", "shared", "own"),
     [
         *[
-            (MLP(3, (16, 16)), {"optimiser": rule}, {"weight_decay": decay})
+            (MLP(3, (16, 16)), {"optimiser": rule}, {"weight_decay": 0.02})
             for rule in ("sgd", "momentum", "adam", "adamw", "rmsprop")
-            for decay in (0.0, 0.02)
         ],
         (MLP(3, (16, 16), normalisation="batch"), {}, {}),
         (MLP(3, (16, 16), normalisation="layer"), {}, {}),
@@ -200,18 +203,24 @@ def pytorch_losses(torch, program: Program, model: Model, group: Group, epochs: 
 def test_losses_over_200_steps_are_those_of_pytorch(mlp, shared, own):
     torch = pytest.importorskip("torch")
     program = Program(mlp, ("tanh",), **{"batch": 10, **shared})
-    model = replace(BASE, **own)
-    group = Group(program, [model], RATINGS)
-    ours = record(group, 40).values["train_loss"][0]
-    theirs = pytorch_losses(torch, program, model, group, 40)
-    assert abs(theirs[-1] - theirs[0]) > 0.01
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    models = [replace(BASE, **own)]
+    if "weight_decay" in own:
+        models.append(replace(BASE, weight_decay=0.0))
+    group = Group(program, models, RATINGS)
+    state, ours = group.start(), []
+    for epoch in range(41):
+        ours.append(group.measure(state)["train_loss"])
+        state = group.advance(state) if epoch < 40 else state
+    for i, model in enumerate(models):
+        theirs = pytorch_losses(torch, program, model, group, 40)
+        assert abs(theirs[-1] - theirs[0]) > 0.01
+        np.testing.assert_allclose(np.array(ours)[:, i], theirs, atol=1e-4)
 
 
 def test_r_squared_is_one_minus_the_share_of_the_variance_that_is_left():
     group = Group(Program(MLP(3, (8,)), ("tanh",), loss="mse", batch=10), [BASE], RATINGS)
     state = group.start()
-    measures = group.measure(state)
+    measures = all_measures(group, state)
     layers = group.parameters(state, 0)
     for part, rows in group.splits[0]._asdict().items():
         h = np.tanh(RATINGS.features[rows] @ layers[0]["weights"] + layers[0]["biases"])
@@ -318,6 +327,7 @@ def test_an_interrupted_training_goes_on_with_the_same_numbers(inner):
         rest = record(later, 9, past=past)
         for name in MEASURES:
             np.testing.assert_array_equal(rest.values[name], records.values[name])
+        assert np.isfinite(rest.values["test_loss"][:, -1]).all()
         np.testing.assert_array_equal(rest.test_scores, records.test_scores)
         np.testing.assert_array_equal(rest.best_epoch, records.best_epoch)
 

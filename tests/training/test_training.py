@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -132,7 +134,8 @@ def test_epoch_0_is_the_untrained_network_and_every_model_has_its_own_split():
     program = Program(MLP_TOY, ("tanh",), batch=8)
     models = [Model(0, 0.01, "tanh"), Model(1, 0.01, "tanh")]
     group = Group(program, models, DATA)
-    measures = group.measure(group.start())
+    state = group.start()
+    measures = group.measure(state) | group.judge(state, [0, 1])
     for i, model in enumerate(models):
         hidden, deeper, last = initialise(MLP_TOY, model.seed)
         for part, rows in DATA.split(model.seed)._asdict().items():
@@ -154,6 +157,47 @@ def test_measures_over_several_chunks_count_each_example_once(monkeypatch):
     cut = cut.measure(cut.start())
     for name, value in at_once.items():
         np.testing.assert_allclose(cut[name], value, rtol=1e-6)
+
+
+def test_train_is_measured_on_a_sample_that_each_seed_keeps(monkeypatch):
+    monkeypatch.setattr("backprove.training.group.TRAIN_MEASURED", 20)
+    group = Group(Program(MLP_TOY, ("tanh",)), [GRID[0], GRID[4]], DATA)
+    state = group.start()
+    measures = group.measure(state)
+    drawn = [set(rows) for rows in group._rows["train"]]
+    assert drawn[0] != drawn[1]
+    for i, rows in enumerate(group._rows["train"]):
+        assert len(set(rows)) == 20 and set(rows) <= set(group.splits[i].train)
+        a = DATA.features[rows]
+        for layer in group.parameters(state, i)[:-1]:
+            a = np.tanh(a @ layer["weights"] + layer["biases"])
+        last = group.parameters(state, i)[-1]
+        z = (a @ last["weights"] + last["biases"])[:, 0]
+        loss = np.log1p(np.exp(np.where(DATA.labels[rows] == 1, -z, z))).mean()
+        assert measures["train_loss"][i] == pytest.approx(loss, rel=1e-5)
+    again = Group(Program(MLP_TOY, ("tanh",)), [GRID[4]], DATA)
+    assert set(again._rows["train"][0]) == drawn[1]
+    assert record(again, 1).train_measured == 20
+
+
+def test_test_is_measured_where_dev_is_best_and_at_the_last_epoch():
+    program = Program(MLP(3, (5,)), ("tanh",), batch=8)
+    models = [replace(model, learning_rate=0.3, patience=i) for i, model in enumerate(GRID[:4:2])]
+    group = Group(program, models, DATA, inner="map")
+    records = record(group, 12)
+    dev, test = records.values["dev_loss"], records.values["test_loss"]
+    every, state = [], group.start()
+    for epoch in range(13):
+        every.append(group.judge(state, [0, 1])["test_loss"])
+        state = group.advance(state) if epoch < 12 else state
+    for i, last in enumerate(records.last_epoch):
+        lowest = [e for e in range(last + 1) if (dev[i, e] < dev[i, :e]).all()]
+        known = sorted({0, last, *lowest})
+        assert records.best_epoch[i] == lowest[-1]
+        assert np.flatnonzero(np.isfinite(test[i, : last + 1])).tolist() == known
+        np.testing.assert_allclose(test[i, known], np.array(every)[known, i], atol=1e-6)
+        assert (test[i, last:] == test[i, last]).all()
+    assert last < 12 and np.isnan(test).any()
 
 
 def test_an_epoch_visits_every_training_example_once_in_an_order_of_its_seed():

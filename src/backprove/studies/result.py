@@ -22,7 +22,7 @@ from backprove.studies.factors import SCORES, Configuration
 from backprove.studies.grids import varying
 from backprove.studies.outcomes import SEVERITY, Outcome, Reading
 from backprove.studies.sensitivity import Judged
-from backprove.training import MEASURES
+from backprove.training import MEASURES, TRAIN_MEASURED
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Run:
 
     Args:
         seed: fixes split, first weights and data order.
-        values: for each measure the values (epochs + 1,); index 0 is before training.
+        values: for each measure the values (epochs + 1,); index 0 is before training. Those of
+            train are of at most :data:`backprove.training.TRAIN_MEASURED` examples; those of
+            test are NaN where dev was not lower than ever, but for the first and last epoch.
         reading: how the run ended.
         dev_rows: (dev examples,) their row numbers in the data set.
         dev_scores: (dev examples,) 1 where the last epoch's prediction is right, else 0.
@@ -313,6 +315,7 @@ class Study(Result):
             "kind": "study",
             "data": self.data,
             "examples": dict(zip(("train", "dev", "test"), self.sizes, strict=True)),
+            "train_measured": min(self.sizes[0], TRAIN_MEASURED),
             "baseline": {"loss": self.baseline_loss, "accuracy": self.baseline_accuracy},
             "score": self.score,
             "region": self.region,
@@ -357,7 +360,16 @@ def _final_numbers(study: Study) -> Table:
         columns,
         rows,
         caption="At the last epoch: mean over seeds (lowest to highest). No mean is given where a "
-        "run diverged, or where only some are at chance.",
+        f"run diverged, or where only some are at chance.{_sampled(study.sizes[0])}",
+    )
+
+
+def _sampled(train: int) -> str:
+    if train <= TRAIN_MEASURED:
+        return ""
+    return (
+        f" Train is measured on {TRAIN_MEASURED:,} of its {train:,} examples, drawn once for each "
+        "seed."
     )
 
 

@@ -9,7 +9,7 @@ rounding only.
 from __future__ import annotations
 
 from backprove.training.devices import devices
-from backprove.training.group import Group, Learned, State
+from backprove.training.group import TRAIN_MEASURED, Group, Learned, State
 from backprove.training.optimisers import OPTIMISERS, Optimiser
 from backprove.training.probe import LAYER_MEASURES
 from backprove.training.program import Model, Program
@@ -22,6 +22,7 @@ __all__ = [
     "MEASURES",
     "OPTIMISERS",
     "SCHEDULES",
+    "TRAIN_MEASURED",
     "Group",
     "Learned",
     "Model",

@@ -23,8 +23,10 @@ class Records:
     A model that stopped early keeps its last measures in the epochs after.
 
     Args:
-        values: for each of :data:`MEASURES` an array (models, epochs + 1), float64. A score is
-            NaN where the loss of its examples is not finite.
+        values: for each of :data:`MEASURES` an array (models, epochs + 1), float64. Those of
+            train are of ``train_measured`` examples. Those of test are known before training,
+            where dev was lower than ever, and at a model's last epoch; elsewhere they are NaN. A
+            score is NaN, too, where the loss of its examples is not finite.
         dev_scores: (models, examples), the score of each dev example at the last epoch.
         test_scores: (models, examples), that of each test example.
         seconds: (epochs + 1,) wall-clock time of each epoch, compilation included.
@@ -34,6 +36,8 @@ class Records:
         best_epoch: (models,), the first epoch with the lowest finite dev loss, up to the last
             one; 0 if there is none.
         flops: of one epoch of one model; see :attr:`backprove.networks.MLP.flops`.
+        train_measured: the training examples of each seed that train loss and score are of; see
+            :data:`backprove.training.TRAIN_MEASURED`.
     """
 
     values: dict[str, NDArray[np.float64]]
@@ -44,6 +48,7 @@ class Records:
     last_epoch: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     best_epoch: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     flops: int = 0
+    train_measured: int = 0
 
 
 class Past(NamedTuple):
@@ -117,9 +122,12 @@ def record(
             state = group.advance(state)
         if not watch.stopped.all():
             measured.append(group.measure(state))
+            better, ending = watch.see(epoch, measured[-1]["dev_loss"])
+            everyone = range(len(group.models)) if epoch in (0, epochs) else ()
+            measured[-1] |= group.judge(state, [*better, *ending, *everyone])
         else:
             measured.append(dict(measured[-1]))
-        better, ending = watch.see(epoch, measured[-1]["dev_loss"])
+            better, ending = [], []
         state = group.stop(group.improve(state, better), ending, measured[-1])
         seconds.append(perf_counter() - begin)
         if on_epoch is not None:
@@ -133,6 +141,7 @@ def record(
     return Records(
         values, dev, test, np.array(seconds), _layers(measured, len(group.models)),
         watch.last, watch.best, group.program.mlp.flops * len(group.splits[0].train),
+        len(group._rows["train"][0]),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The compiled programs of a group: begin, train for one epoch, measure, score."""
+"""The compiled programs of a group: begin, train for one epoch, measure, judge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Compiled(NamedTuple):
     begin: Callable[..., Any]
     advance: Callable[..., Any]
     measure: Callable[..., Any]
-    score: Callable[..., Any]
+    judge: Callable[..., Any]
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +61,7 @@ def compiled(program: Program, parts: Parts, mesh: Mesh, inner: Inner) -> Compil
         over_models(transform.init, 1, 0),
         over_models(_epoch_of_one(program, parts), 5, 5, donated=(0, 1, 2)),
         over_models(_measures_of_one(program, parts), 4, 5),
-        over_models(_scores_of_one(program), 3, 3),
+        over_models(_judgements_of_one(program), 4, 3),
     )
 
 
@@ -183,18 +183,26 @@ def _measures_of_one(program: Program, parts: Parts) -> Callable[..., Any]:
     return measures
 
 
-def _scores_of_one(program: Program) -> Callable[..., Any]:
-    """The score of each example of a part, in the order of its rows."""
+def _judgements_of_one(program: Program) -> Callable[..., Any]:
+    """Loss and score (2, examples) of each example of a part, in the order of its rows.
+
+    Of a model that is not asked for they are 0, and cost nothing where models run one by one.
+    """
     loss, activate = LOSSES[program.loss], switch(program.activations)
 
-    def scores(parameters, statistics, scalars, chunks, features, targets):
+    def judgements(parameters, statistics, scalars, asked, chunks, features, targets):
         def chunk(rows):
             outputs = forward(
                 parameters, features[rows], lambda z: activate(scalars.activation, z),
                 mlp=program.mlp, statistics=statistics,
             )  # fmt: skip
-            return loss.score(outputs, targets[rows])
+            wanted = targets[rows]
+            return jnp.stack([loss.value(outputs, wanted), loss.score(outputs, wanted)])
 
-        return jax.lax.map(chunk, chunks[scalars.seed]).reshape(-1)
+        def every(rows):
+            return jnp.moveaxis(jax.lax.map(chunk, rows), 1, 0).reshape(2, -1)
 
-    return scores
+        rows = chunks[scalars.seed]
+        return jax.lax.cond(asked, every, lambda rows: jnp.zeros((2, rows.size)), rows)
+
+    return judgements
