@@ -129,6 +129,12 @@ def test_a_claim_that_misses_its_expectation_fails_the_build(tmp_path: Path) -> 
     assert "backprove missed" in html
 
 
+def test_a_block_without_a_statement_fails_the_build(tmp_path: Path) -> None:
+    status, warnings, _ = build(tmp_path, "# P\n\n```{backprove}\n# later\n```\n", "-W")
+    assert status == 1
+    assert "WARNING: the block holds no statement" in warnings
+
+
 def test_pages_share_nothing(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# Other\n\n```{backprove}\nclaim n×d\n```\n")
     status, warnings, _ = build(tmp_path, PAGE + "\n```{toctree}\nother\n```\n", "-W")

@@ -22,7 +22,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import backprove as bp
-from backprove.errors import BackproveError, InputError
+from backprove.errors import BackproveError, InputError, WorksheetError
 from backprove.results import Block, Code, Judgement
 from backprove.views import html, latex, text
 from backprove.views.arrange import arranged
@@ -64,6 +64,8 @@ class BackproveDirective(SphinxDirective):
         self.env.temp_data[_SESSION] = session
         try:
             outcomes = run_block(source, session)
+            if not outcomes:
+                raise WorksheetError("the block holds no statement", hint="For example: let x: n")
         except BackproveError as error:
             return [self._refused(error, path, first, indent)]
         for outcome in outcomes:
@@ -76,15 +78,15 @@ class BackproveDirective(SphinxDirective):
     def _place(self) -> tuple[str, int, int]:
         """File and line of the first statement, and by how many columns the block is indented."""
         path, line = self.get_source_info()
-        at, sought = next(((n, row) for n, row in enumerate(self.content) if row.strip()), (0, ""))
+        sought = self.content[0].rstrip() if self.content else ""
         try:
             written = Path(path).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError):
             written = []
         # Parsers disagree on where content begins, so the file itself is asked.
         for number, row in enumerate(written[line - 1 :], line):
-            if sought and row.rstrip().endswith(sought.rstrip()):
-                return path, max(1, number - at), row.find(sought.rstrip())
+            if sought and row.rstrip().endswith(sought):
+                return path, number, row.find(sought)
         # The text stands in no file as it is, such as a docstring: it has a line, but no column.
         return path, line, 0
 
