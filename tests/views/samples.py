@@ -40,6 +40,9 @@ class SampleOutcome:
     verdict: VerdictKind | None = None
     expected: VerdictKind | None = None
     held: bool | None = None
+    question: str = ""
+    command: str = ""
+    python: str = ""
 
 
 @dataclass

@@ -18,7 +18,7 @@ def badges(html: str) -> list[str]:
 
 def section(html: str, anchor: str) -> str:
     found = re.search(
-        rf'<section class="outcome[^"]*" id="{anchor}">.*?</section>', html, re.DOTALL
+        rf'<section class="outcome[^"]*" id="{anchor}"[^>]*>.*?</section>', html, re.DOTALL
     )
     assert found
     return found.group(0)
@@ -121,3 +121,21 @@ def test_a_verdict_is_not_repeated_below_its_own_badge() -> None:
     assert shown("canonical form", "right") == ["right"]
     assert shown("Right: because", "right") == ["right", "right"]
     assert shown("Wrong.", "wrong") == ["right", "wrong"], "a contradiction must stay visible"
+
+
+def test_a_question_is_a_heading_with_an_anchor_and_stands_in_the_contents() -> None:
+    asked = SampleOutcome("question", "question S28", 3, [], "line-3", question="S28")
+    html = page(SampleReport("t", [asked]))
+    assert '<h3 class="question" id="question-S28">' in html
+    assert '<a href="#question-S28">' in html.split("</nav>")[0]
+    assert 'class="outcome' not in html
+
+
+def test_every_statement_with_a_command_tells_how_to_reproduce_it() -> None:
+    item = SampleOutcome("derive", "derive x wrt x", 3, [], "line-3", command="a < b", python="p()")
+    shown = section(page(SampleReport("t", [item])), "line-3")
+    assert "Reproduce" in shown
+    assert "a &lt; b</code>" in shown
+    assert "p()</code>" in shown
+    silent = SampleOutcome("let", "let x: n", 3, [], "line-3")
+    assert "Reproduce" not in section(page(SampleReport("t", [silent])), "line-3")

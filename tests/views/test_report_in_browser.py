@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from backprove.results import Evidence, Judgement, Table
 from backprove.views.report import page as render_page
-from views.samples import SampleOutcome, SampleProse, every_kind, report
+from views.samples import SampleOutcome, SampleProse, SampleReport, every_kind, report
 from views.test_hostile_text import ATTACKS, everywhere
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -161,3 +162,109 @@ def test_printing_opens_the_steps_and_hides_the_buttons(opened: Any) -> None:
     opened.evaluate("dispatchEvent(new Event('afterprint'))")
     opened.emulate_media(media="screen")
     assert not opened.evaluate("document.querySelector('main details').open")
+
+
+# --- search, filters and keys ----------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(context: Any, tmp_path: Any) -> Iterator[Any]:
+    """A page of two sections, opened anew for each test."""
+    claimed = [Judgement("right", "", "proved")]
+    sample = SampleReport(
+        "Two sections",
+        [
+            SampleProse("# Top\n\n## Sums\n\nAbout apples."),
+            SampleOutcome("question", "question S1", 3, [], "line-3", question="S1"),
+            SampleOutcome("claim", "claim 2*x", 4, claimed, "line-4", "right", None, True, "S1",
+                          "backprove check 'x**2' '2*x' --wrt x", "bp.check('x**2', 'x', '2*x')"),
+            SampleProse("## Products\n\nAbout pears."),
+            SampleOutcome("claim", "claim 3*x", 9, [Evidence("measured", "seen")], "line-9",
+                          "wrong", None, False),
+            SampleOutcome("derive", "derive x**2 wrt x", 10, [Table(["a", "b"], [["p,q", -1.5]])],
+                          "line-10"),
+            SampleOutcome("claim", "claim 4*x", 11, [], "line-11", "undecided", "undecided", True),
+        ],
+    )  # fmt: skip
+    path = tmp_path / "two.html"
+    path.write_text(render_page(sample), encoding="utf-8")
+    tab = context.new_page()
+    tab.set_default_timeout(5000)
+    tab.goto(path.as_uri())
+    yield tab
+    tab.close()
+
+
+def seen(tab: Any) -> list[str]:
+    return tab.evaluate(
+        """() => [...document.querySelectorAll('.prose > *, .question, .outcome')]
+             .filter(each => each.checkVisibility())
+             .map(each => each.id.startsWith('line') ? each.id : each.textContent)"""
+    )
+
+
+def test_the_slash_searches_and_escape_shows_everything_again(fresh: Any) -> None:
+    everything = seen(fresh)
+    fresh.keyboard.press("/")
+    fresh.keyboard.type("APPLES")
+    assert seen(fresh) == ["Top", "Sums", "About apples."]
+    assert fresh.locator(".finder output").text_content().startswith("1 match")
+    fresh.keyboard.press("Escape")
+    assert seen(fresh) == everything
+    assert fresh.locator(".finder output").text_content() == ""
+
+
+def test_the_search_finds_statements_below_their_headings(fresh: Any) -> None:
+    fresh.locator(".finder input").fill("claim 2*x")
+    assert seen(fresh) == ["Top", "Sums", "Question S1", "line-4"]
+
+
+@pytest.mark.parametrize(
+    ("filtered", "value", "left"),
+    [
+        ("verdict", "right", ["line-4"]),
+        ("verdict", "missed", ["line-9"]),
+        ("verdict", "undecided", ["line-11"]),
+        ("evidence", "measured", ["line-9"]),
+        ("evidence", "proved", ["line-4"]),
+    ],
+)
+def test_filters_leave_what_they_name(fresh: Any, filtered: str, value: str, left: Any) -> None:
+    fresh.locator(f"select[data-filter={filtered}]").select_option(value)
+    assert [each for each in seen(fresh) if each.startswith("line")] == left
+
+
+def test_j_and_k_walk_through_the_claims_that_are_shown(fresh: Any) -> None:
+    walked = []
+    for key in "jjjjkk":
+        fresh.keyboard.press(key)
+        walked.append(fresh.evaluate("document.activeElement.id"))
+    assert walked == ["line-4", "line-9", "line-11", "line-11", "line-9", "line-4"]
+
+
+def test_letters_typed_into_the_search_do_not_move_the_page(fresh: Any) -> None:
+    fresh.keyboard.press("/")
+    fresh.keyboard.type("jk/")
+    assert fresh.locator(".finder input").input_value() == "jk/"
+
+
+def test_a_link_to_what_is_filtered_out_shows_it(fresh: Any) -> None:
+    fresh.locator("select[data-filter=verdict]").select_option("right")
+    fresh.evaluate("location.hash = '#line-9'")
+    fresh.wait_for_function("document.getElementById('line-9').checkVisibility()")
+
+
+def test_reproduce_opens_to_a_command_and_python(fresh: Any) -> None:
+    fresh.locator("#line-4 .reproduce summary").click()
+    assert fresh.locator("#line-4 .reproduce pre").all_text_contents() == [
+        "backprove check 'x**2' '2*x' --wrt x",
+        "bp.check('x**2', 'x', '2*x')",
+    ]
+    assert fresh.locator("#line-4 .reproduce .copy").count() == 2
+    assert fresh.locator("#line-9 .reproduce").count() == 0
+
+
+def test_a_table_is_copied_as_csv(fresh: Any) -> None:
+    fresh.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    fresh.locator("#line-10 .copy", has_text="CSV").click()
+    assert fresh.evaluate("window.copied") == 'a,b\n"p,q",-1.5\n'

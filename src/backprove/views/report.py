@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol, runtime_checkable
 
-from backprove.results import Block, Judgement, VerdictKind
+from backprove.results import Block, Code, Details, Evidence, Judgement, VerdictKind
 from backprove.views.arrange import arranged
 from backprove.views.html import asset, badge, fragment
 from backprove.views.prose import ProseRenderer, Section
 from backprove.views.text_layout import clean
-from backprove.views.words import VERDICTS, plural
+from backprove.views.words import LEVELS, VERDICTS, plural
 
 
 @runtime_checkable
@@ -31,6 +31,8 @@ class OutcomeItem(Protocol):
 
     ``kind`` names the statement (``derive``, ``claim``, ...), ``line`` counts from 1, ``verdict``
     is None for what is no claim, ``held`` is None where nothing was claimed, ``anchor`` is unique.
+    ``question`` names the question that it belongs to; ``command`` and ``python`` ask the same
+    elsewhere; all three are empty where there is none.
     """
 
     @property
@@ -49,6 +51,12 @@ class OutcomeItem(Protocol):
     def held(self) -> bool | None: ...
     @property
     def anchor(self) -> str: ...
+    @property
+    def question(self) -> str: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def python(self) -> str: ...
 
 
 class ReportLike(Protocol):
@@ -93,6 +101,7 @@ def page(report: ReportLike) -> str:
         '<a class="skip" href="#content">Skip to the content</a>\n'
         f'<div class="layout">\n{_contents(body.entries)}\n<main id="content">\n'
         f"<header><h1>{title}</h1>{_summary(body.outcomes)}</header>\n"
+        f"{_finder(body.outcomes)}\n"
         f"{body.html()}\n{_about(report.summary)}</main>\n</div>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
@@ -117,7 +126,10 @@ class _Body:
     renderer: ProseRenderer = field(default_factory=ProseRenderer)
 
     def add(self, item: object) -> None:
-        if isinstance(item, OutcomeItem):
+        if isinstance(item, OutcomeItem) and item.kind == "question":
+            self.parts.append(_question(item))
+            self.entries.append(item)
+        elif isinstance(item, OutcomeItem):
             self.parts.append(_outcome(item))
             self.entries.append(item)
             self.outcomes.append(item)
@@ -132,14 +144,93 @@ class _Body:
         return "\n".join(self.parts)
 
 
+def _question(item: OutcomeItem) -> str:
+    anchor = escape(_question_anchor(item))
+    return (
+        f'<h3 class="question" id="{anchor}"><a href="#{anchor}">'
+        f"Question {escape(clean(item.question))}</a></h3>"
+    )
+
+
+def _question_anchor(item: OutcomeItem) -> str:
+    return f"question-{item.question}"
+
+
 def _outcome(item: OutcomeItem) -> str:
     held = {True: " held", False: " missed", None: ""}[item.held]
     anchor = escape(item.anchor)
     return (
-        f'<section class="outcome{held}" id="{anchor}">'
+        f'<section class="outcome{held}" id="{anchor}"{_marks(item)}>'
         f'<h3><a class="line" href="#{anchor}" aria-label="line {item.line}">{item.line}</a>'
         f"<code>{escape(clean(item.source, keep_lines=True))}</code>{_state(item)}</h3>"
-        f"{fragment(_below_badge(item))}</section>"
+        f"{fragment(_below_badge(item))}{_reproduce(item)}</section>"
+    )
+
+
+def _marks(item: OutcomeItem) -> str:
+    """What the filters of the page go by."""
+    verdict = f' data-verdict="{item.verdict}" tabindex="-1"' if item.verdict else ""
+    missed = " data-missed" if item.held is False else ""
+    levels = " ".join(level for level in LEVELS if level in _levels(item.blocks))
+    return verdict + missed + (f' data-levels="{levels}"' if levels else "")
+
+
+def _levels(blocks: Sequence[Block]) -> set[str]:
+    found: set[str] = set()
+    for block in blocks:
+        if isinstance(block, Details):
+            found |= _levels(block.blocks)
+        elif isinstance(block, Judgement | Evidence) and block.level:
+            found.add(block.level)
+    return found
+
+
+def _reproduce(item: OutcomeItem) -> str:
+    """The same question as a command and as Python."""
+    ways = [
+        Code(language, text, label)
+        for language, text, label in (
+            ("shell", item.command, "In a shell"),
+            ("python", item.python, "In Python, after `import backprove as bp`"),
+        )
+        if text
+    ]
+    if not ways:
+        return ""
+    return (
+        f'<details class="reproduce"><summary>Reproduce<span class="hidden"> line {item.line}'
+        f"</span></summary>{fragment(ways)}</details>"
+    )
+
+
+def _finder(outcomes: Sequence[OutcomeItem]) -> str:
+    """Search and filters; the script shows them, for without it they would do nothing."""
+    verdicts = {item.verdict for item in outcomes}
+    levels = set().union(*(_levels(item.blocks) for item in outcomes)) if outcomes else set()
+    missed = any(item.held is False for item in outcomes)
+    by_verdict = [(kind, wording.word) for kind, wording in VERDICTS.items() if kind in verdicts]
+    by_verdict += [("missed", "not as expected")] * missed
+    by_level = [(level, wording.word) for level, wording in LEVELS.items() if level in levels]
+    return (
+        '<div class="finder" role="search" aria-label="This report" hidden>'
+        '<label>Search <input type="search" autocomplete="off" spellcheck="false"></label>'
+        f"{_choice('verdict', by_verdict)}{_choice('evidence', by_level)}"
+        '<output aria-live="polite"></output>'
+        "<details><summary>Keys</summary><dl>"
+        "<div><dt><kbd>/</kbd></dt><dd>search</dd></div>"
+        "<div><dt><kbd>Esc</kbd></dt><dd>show everything again</dd></div>"
+        "<div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next claim, previous claim</dd></div>"
+        "</dl></details></div>"
+    )
+
+
+def _choice(name: str, choices: Sequence[tuple[str, str]]) -> str:
+    if not choices:
+        return ""
+    options = "".join(f'<option value="{value}">{word}</option>' for value, word in choices)
+    return (
+        f'<label>{name.capitalize()} <select data-filter="{name}">'
+        f'<option value="">all</option>{options}</select></label>'
     )
 
 
@@ -227,6 +318,12 @@ def _contents(entries: Sequence[Section | OutcomeItem]) -> str:
                     f'<li class="level-{entry.level}"><a href="#{escape(entry.anchor)}">'
                     f"{escape(clean(entry.text))}</a></li>"
                 )
+        elif entry.kind == "question":
+            close_marks()
+            parts.append(
+                f'<li class="asked"><a href="#{escape(_question_anchor(entry))}">'
+                f'<span class="hidden">Question </span>{escape(clean(entry.question))}</a></li>'
+            )
         elif entry.verdict is not None:
             wording = VERDICTS[entry.verdict]
             name = entry.verdict.replace("_", "-")
