@@ -78,7 +78,7 @@ class Forms:
             yield "index form", d.index_form, lambda: self.from_index(d.index_form), self.dense
         if d.matrix_form is not None:
             text = d.matrix_form
-            yield "matrix form", text, lambda: self.from_matrix(text), self.dense
+            yield "matrix form", text, lambda t=text: self.from_matrix(t), self.dense
         yield "structured", str(d.structure), self.from_structured, self.dense
         if d.order == 2 or d.definitions or d.layout == "denominator":
             return

@@ -130,7 +130,7 @@ def _backward(
     for consumer in reversed(program.operations):
         if consumer not in adjoints or consumer not in active:
             continue
-        axes, body = adjoints[consumer][0], b.add(*terms.pop(consumer))
+        axes, body = adjoints[consumer][0], _sum(terms.pop(consumer))
         if naming or body.weight > MAX_WRITTEN_WEIGHT:
             naming = True
             body = _shortened(body, named)
@@ -142,8 +142,12 @@ def _backward(
                 adjoints[value] = part.axes, part.adjoint
                 terms.setdefault(value, []).append(part.adjoint)
     for value, parts in terms.items():
-        adjoints[value] = adjoints[value][0], b.add(*parts)
+        adjoints[value] = adjoints[value][0], _sum(parts)
     return Backward(output_axes, adjoints, contributions, named)
+
+
+def _sum(parts: list[Expr]) -> Expr:
+    return parts[0] if len(parts) == 1 else b.add(*parts)
 
 
 def _shortened(adjoint: Expr, named: dict[Array, Tensor]) -> Expr:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from backprove.notation.axes import Axis, Index, Quotient, Size, bound_axis
+from backprove.notation.axes import Axis, Index, Size, bound_axis
 from backprove.notation.brackets import bracket as bracket
 from backprove.notation.brackets import delta as delta
 from backprove.notation.brackets import has_delta, must_split, newest_axis, solvable
@@ -31,7 +31,6 @@ from backprove.notation.expressions import (
     Expr,
     Fn,
     Mul,
-    Named,
     Num,
     Ref,
     Sum,
@@ -42,50 +41,22 @@ from backprove.notation.expressions import (
 from backprove.notation.known_sums import known_sum
 from backprove.notation.known_values import AT_ZERO, power_of_number
 from backprove.notation.known_values import surely_positive as surely_positive
-
-Number = int | Fraction
-PI = Named("constant", "pi")
-
-
-def num(value: Number) -> Num:
-    """An exact number."""
-    return Num(Fraction(value))
+from backprove.notation.leaves import PI as PI
+from backprove.notation.leaves import Number, product, size_atom
+from backprove.notation.leaves import entire as entire
+from backprove.notation.leaves import num as num
+from backprove.notation.leaves import ref as ref
+from backprove.notation.leaves import size_of_name as size_of_name
+from backprove.notation.leaves import split_coefficient as split_coefficient
 
 
 def size_value(size: Size) -> Expr:
     """The number of entries along an axis, as a value."""
     terms = []
     for monomial, coefficient in size.terms:
-        factors = [power(_size_atom(atom), Fraction(p)) for atom, p in monomial]
+        factors = [power(size_atom(atom), Fraction(p)) for atom, p in monomial]
         terms.append(mul(num(coefficient), *factors))
     return add(*terms)
-
-
-_opaque_sizes: dict[str, Size] = {}
-
-
-def _size_atom(atom: str | Quotient) -> Expr:
-    _opaque_sizes.setdefault(str(atom), Size.named(atom))
-    return Named("size", str(atom))
-
-
-def size_of_name(name: str) -> Size:
-    """The size that a ``Named("size", name)`` stands for."""
-    return _opaque_sizes.get(name) or Size.named(name)
-
-
-def ref(array: Array, *at: int | Size | Axis | Index) -> Expr:
-    """The entry of ``array`` at the given indices."""
-    indices = tuple(i if i.axis else i.without_single_axes() for i in map(Index.of, at))
-    if array.domain in ("symmetric", "spd") and len(indices) == 2:
-        indices = tuple(sorted(indices, key=lambda i: i.key))
-    return Ref(array, indices)
-
-
-def entire(array: Array, axes: Sequence[Axis] | None = None) -> Tensor:
-    """The array as a tensor over fresh axes (or the given ones)."""
-    axes = tuple(axes) if axes is not None else tuple(Axis(s) for s in array.shape)
-    return Tensor(axes, ref(array, *axes))
 
 
 def indicator(relation: str, value: Expr) -> Expr:
@@ -115,25 +86,6 @@ def sub(first: Expr, second: Expr) -> Expr:
 def divide(first: Expr, second: Expr) -> Expr:
     """``first / second``."""
     return mul(first, power(second, Fraction(-1)))
-
-
-def split_coefficient(expr: Expr) -> tuple[Fraction, Expr]:
-    """The numeric factor of an expression, and the rest."""
-    if isinstance(expr, Num):
-        return expr.value, ONE
-    if isinstance(expr, Mul) and expr.coefficient != 1:
-        return expr.coefficient, _product(Fraction(1), expr.factors)
-    return Fraction(1), expr
-
-
-def _product(coefficient: Fraction, factors: tuple[tuple[Expr, Fraction], ...]) -> Expr:
-    if coefficient == 0:
-        return ZERO
-    if not factors:
-        return Num(coefficient)
-    if coefficient == 1 and len(factors) == 1 and factors[0][1] == 1:
-        return factors[0][0]
-    return Mul(coefficient, factors)
 
 
 def add(*summands: Expr) -> Expr:
@@ -189,7 +141,7 @@ def mul(*factors: Expr) -> Expr:
     if replaced is not None:
         return mul(Num(coefficient), *replaced)
     ordered = tuple(sorted(powers.items(), key=lambda item: item[0].key))
-    return _product(coefficient, ordered)
+    return product(coefficient, ordered)
 
 
 def _tidy_powers(
@@ -274,13 +226,13 @@ def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
         parts = [power(b, e * exponent) for b, e in base.factors]
         return mul(power_of_number(base.coefficient, exponent), *parts)
     if base.coefficient > 0 and base.coefficient != 1:
-        rest = _product(Fraction(1), base.factors)
+        rest = product(Fraction(1), base.factors)
         return mul(power_of_number(base.coefficient, exponent), power(rest, exponent))
     positive = [(b, e) for b, e in base.factors if surely_positive(b)]
     if positive and base.coefficient == 1:
         rest = [(b, e) for b, e in base.factors if not surely_positive(b)]
         parts = [power(b, e * exponent) for b, e in positive]
-        return mul(*parts, *([power(_product(Fraction(1), tuple(rest)), exponent)] if rest else []))
+        return mul(*parts, *([power(product(Fraction(1), tuple(rest)), exponent)] if rest else []))
     if len(base.factors) == 1 and base.coefficient == 1:
         inner, inner_exponent = base.factors[0]
         if inner_exponent.denominator % 2 == 0 or inner_exponent.numerator % 2:

@@ -14,6 +14,7 @@ from backprove.notation.index_text import printer_for
 from backprove.notation.latex_reader import latex_to_text
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Builder, Program
+from backprove.notation.syntax import deep_recursion
 
 T = TypeVar("T")
 
@@ -56,9 +57,9 @@ def read_latex(text: str, symbols: Mapping[str, Array]) -> Program:
 
 
 def _read(text: str, symbols: Mapping[str, Array]) -> Program:
-    if classify_claim(text, symbols).kind == "index":
-        return _of_entries(text, symbols)
-    return lower(text, symbols)
+    with deep_recursion():
+        entries = classify_claim(text, symbols).kind == "index"
+    return _of_entries(text, symbols) if entries else lower(text, symbols)
 
 
 def _of_entries(text: str, symbols: Mapping[str, Array]) -> Program:
