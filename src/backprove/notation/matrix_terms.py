@@ -312,7 +312,7 @@ def _scaled_latex(top: list[Term], bottom: list[Term], lead: str, body: Term | N
     below = r" \, ".join(t.latex_within(_PRODUCT) for t in bottom)
     if body is not None and len(joined) > 30:
         rest = [t for t in top if t is not body]
-        above = r" \, ".join(t.latex for t in rest) or "1"
+        above = r" \, ".join(t.latex_within(_PRODUCT) for t in rest) or "1"
         return rf"{lead}\frac{{{above}}}{{{below}}} \, {body.latex_within(_PRODUCT)}"
     return rf"{lead}\frac{{{joined}}}{{{below}}}"
 
