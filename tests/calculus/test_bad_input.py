@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backprove.calculus import derive
-from backprove.calculus.derivation import BASE_EFFORT, EFFORT_PER_OPERATION
+from backprove.calculus.derivation import allowed_effort
 from backprove.errors import (
     BackproveError,
     DomainError,
@@ -157,7 +157,7 @@ def test_long_latex_is_read_in_linear_time(latex):
 
 @pytest.mark.parametrize("family", sorted(hostile_texts.FAMILIES))
 def test_hostile_text_is_answered_or_refused_with_a_bounded_amount_of_work(family):
-    most = BASE_EFFORT + EFFORT_PER_OPERATION * 100
+    most = allowed_effort(300)
     for label, text, wrt in hostile_texts.small(family):
         with bounded(most):  # would raise what is no error of ours
             written = _answer(text, wrt)

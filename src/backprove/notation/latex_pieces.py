@@ -38,6 +38,7 @@ _SPACE = re.compile(
     rf"(?:\{{(?P<sizes>[^{{}}]*)\}}|(?P<one>{_SIZE}))\s*$"
 )
 _LONGEST_SHAPE = 1_000
+_MOST_WORDS = 6_000
 SUM, PRODUCT, POWER, ATOM = range(4)
 
 
@@ -63,6 +64,13 @@ def words_of(latex: str) -> list[Word]:
         )
     found = [Word(m.group(), Span(*m.span())) for m in _WORD.finditer(latex)]
     kept = [w for w in found if w.text not in SPACING and w.text != "$"]
+    if len(kept) > _MOST_WORDS:
+        raise NotationError(
+            f"the formula has {len(kept):,} words; at most {_MOST_WORDS:,} are read",
+            text=latex,
+            span=kept[_MOST_WORDS].span,
+            hint="Split it, or write it as text.",
+        )
     if len(kept) > 1 and _DISPLAYS.get(kept[0].text) == kept[-1].text:
         kept = kept[1:-1]
     for k, word in enumerate(kept):
