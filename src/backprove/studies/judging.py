@@ -134,7 +134,7 @@ def _gap(study: Study, results: Sequence[ConfigurationResult], claim: Claim) -> 
     _claimed_pairs(results, claim)
     labels = {r.label for r in results}
     found = gaps(study, claim.factor)
-    singles = [
+    singles: list[Single] = [
         _smaller_gap(study, gap)
         for gap in found
         if {gap.a, gap.b} <= labels
