@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make report` and `make test`. Each sets up .venv by itself.
 
 PYTHON ?= python3
-WORKSHEET ?= worksheets/first-steps.md
+WORKSHEET ?= worksheets/fundamentals.md
 REPORT ?= report.html
 JOBS ?= 2
 
@@ -12,7 +12,7 @@ RUN_READY := $(VENV)/ready-to-run
 TEST_READY := $(VENV)/ready-to-test
 DOCS_READY := $(VENV)/ready-for-docs
 
-.PHONY: report test lint docs clean
+.PHONY: report test lint docs notebook clean
 
 report: $(RUN_READY)
 	$(BIN)/backprove run $(WORKSHEET) -o $(REPORT)
@@ -26,8 +26,12 @@ lint: $(TEST_READY) $(DOCS_READY)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# The notebook of the repository, executed by a kernel of its own; make report keeps the answers.
+notebook: $(DOCS_READY)
+	$(BIN)/python tools/notebook.py execute notebooks/fundamentals.ipynb build/fundamentals.ipynb
+
 docs: $(DOCS_READY)
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs docs/_build/html
 
 clean:
 	rm -rf $(VENV) $(REPORT) docs/_build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -125,3 +126,16 @@ def test_the_appendix_of_a_paper_is_checked() -> None:
         WORKSHEETS / "appendix.tex", engine=Engine(study=FakeEngine().engine().study)
     )
     assert report.summary["claims"] >= 30 and report.exit_status == 0
+
+
+def test_the_notebook_of_the_repository_is_that_of_the_worksheet() -> None:
+    path = WORKSHEETS.parent / "tools" / "notebook.py"
+    spec = importlib.util.spec_from_file_location("notebook", path)
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    kept = (WORKSHEETS.parent / "notebooks" / "fundamentals.ipynb").read_text(encoding="utf-8")
+    assert tool.written(PATH) == kept, (
+        "write it again: python tools/notebook.py write worksheets/fundamentals.md "
+        "notebooks/fundamentals.ipynb"
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from backprove.errors import BackproveError, WorksheetError
 from backprove.results import Block, Code, Result, Text
 from backprove.worksheets.engine import Engine
+from backprove.worksheets.kept_answers import KeptAnswers
 from backprove.worksheets.report import Outcome
 from backprove.worksheets.running import run_block
 from backprove.worksheets.session import Session
@@ -50,7 +51,8 @@ class Cells:
     """
 
     def __init__(self) -> None:
-        self.session = Session(Engine(), folder=Path())
+        self.kept = KeptAnswers()
+        self.session = Session(Engine(), folder=Path(), studies=self.kept.folder / "studies")
 
     def run(self, cell: str) -> CellAnswers:
         """Run the statements of a cell.
@@ -62,7 +64,7 @@ class Cells:
             BackproveError: one of them cannot be read or answered, with its line in the cell.
         """
         source = Source.of(cell)
-        outcomes = run_block(source, self.session)
+        outcomes = run_block(source, self.session, self.kept)
         if not outcomes:
             raise WorksheetError("the cell holds no statement", hint="For example: let x: n")
         return CellAnswers(outcomes)

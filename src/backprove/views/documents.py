@@ -92,11 +92,13 @@ def latex_document(report: ReportLike) -> str:
     return "\n\n".join(part for part in parts if part) + "\n\n\\end{document}\n"
 
 
-def notebook_document(report: ReportLike) -> str:
+def notebook_document(report: ReportLike, *, outputs: bool = True) -> str:
     """A report as an executed notebook.
 
     Args:
         report: title, items (prose and outcomes, in order) and summary.
+        outputs: whether the answers stand below the cells; without them the notebook is as it is
+            before it is executed.
 
     Returns:
         JSON of the notebook format 4.5. Prose is in Markdown cells; the statements between two
@@ -107,11 +109,15 @@ def notebook_document(report: ReportLike) -> str:
     >>> [cell["cell_type"] for cell in notebook["cells"]]
     ['markdown', 'code']
     """
-    cells = [_prose_cell(f"# {clean(report.title)}"), _code_cell("%load_ext backprove", [], 1)]
+    cells = [
+        _prose_cell(f"# {clean(report.title)}"),
+        _code_cell("%load_ext backprove", [], 1 if outputs else None),
+    ]
     for number, run in enumerate(_runs(report), 2):
         if isinstance(run, list):
             source = "%%backprove\n" + "\n".join(item.source for item in run)
-            cells.append(_code_cell(source, [_output(run, number)], number))
+            answers = [_output(run, number)] if outputs else []
+            cells.append(_code_cell(source, answers, number if outputs else None))
         else:
             cells.append(_prose_cell(run))
     for position, cell in enumerate(cells):
@@ -148,7 +154,7 @@ def _prose_cell(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "metadata": {}, "source": source.splitlines(keepends=True)}
 
 
-def _code_cell(source: str, outputs: list[Any], number: int) -> dict[str, Any]:
+def _code_cell(source: str, outputs: list[Any], number: int | None) -> dict[str, Any]:
     return {
         "cell_type": "code",
         "execution_count": number,
