@@ -26,12 +26,13 @@ COMMANDS = (
     "check",
     "graph",
     "study",
+    "function",
+    "represent",
+    "prove",
+    "experiment",
     "run",
     "fmt",
     "grade",
-    "function",
-    "prove",
-    "experiment",
 )
 
 

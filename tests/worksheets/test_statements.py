@@ -62,7 +62,7 @@ def test_a_claim_below_several_derivatives_says_which_one_it_means() -> None:
 
 def test_a_claim_below_a_graph_is_checked_against_its_run() -> None:
     _, fake = run("graph x*y at x=1, y=[2, -3.5]", "claim df/dx = df/dh1 * dh1/dx")
-    assert fake.calls[0] == ("graph", ("x*y", {}, {"x": 1, "y": [2, -3.5]}), {})
+    assert fake.calls[0] == ("graph", ("x*y", {"y": "2"}, {"x": 1, "y": [2, -3.5]}), {})
     assert fake.calls[1][0] == "check_run"
     assert fake.calls[1][1][1] == "df/dx = df/dh1 * dh1/dx"
 
