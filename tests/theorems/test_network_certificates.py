@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import os
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,9 @@ def certificates() -> list[dict[str, Any]]:
     ]
     return [dict(each) for each in found if each]
 
+
+MUTATIONS = int(os.environ.get("BACKPROVE_MUTATIONS", "1000"))
+"""Broken certificates that are tried; 10,000 before a change is accepted."""
 
 CERTIFICATES = certificates()
 KNOWN = {"linear", *ELEMENTWISE}
@@ -144,17 +148,17 @@ def _fraction(value: Any) -> Fraction:
     return Fraction(value)
 
 
-def test_of_ten_thousand_broken_certificates_none_is_accepted_that_does_not_hold() -> None:
+def test_of_many_broken_certificates_none_is_accepted_that_does_not_hold() -> None:
     stream = random.Random(0)
     survivors = 0
-    for number in range(10_000):
+    for number in range(MUTATIONS):
         data = mutated(CERTIFICATES[number % len(CERTIFICATES)], stream)
         if not accepted(data):
             continue
         survivors += 1
         if data["kind"] != "mask_average":
             assert still_true(data), data
-    assert survivors < 1_500, "most changes break a certificate"
+    assert survivors < 0.15 * MUTATIONS, "most changes break a certificate"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,280 @@
+"""The checker accepts what is proved and refuses everything else."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import os
+import random
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from backprove.theorems import certificates, check_certificate, represent
+
+CASES = [
+    ("xor", "relu(1)", {}),
+    ("xor", "threshold(1)", {}),
+    ("xor", "sigmoid(1)", {"by": "threshold"}),
+    ("xor", "relu(1)+linear(1)", {}),
+    ("xor", "threshold(1)+threshold(1)", {}),
+    ("parity3", "relu(1)+linear(1)", {}),
+    ("xor", "relu(2)+linear(1)", {}),
+    ("xor", "abs(1)", {}),
+    ("and", "threshold(1)", {}),
+    ("and", "relu(1)", {}),
+    ("majority3", "threshold(1)", {}),
+    ("xor", "relu(1)+linear(1)", {"skip": True}),
+    ("nor", "threshold(1)", {"bias": False}),
+]
+
+MUTATIONS = int(os.environ.get("BACKPROVE_MUTATIONS", "1000"))
+"""Broken certificates that are tried; 10,000 before a change is accepted."""
+
+
+@pytest.fixture(scope="module")
+def proved() -> list[dict[str, Any]]:
+    found = [represent(table, network=net, **more).certificate for table, net, more in CASES]
+    return [each for each in found if each is not None]
+
+
+def test_every_answer_carries_a_certificate_that_is_accepted(proved: list[dict]) -> None:
+    assert len(proved) == len(CASES)
+    for certificate in proved:
+        again = json.loads(json.dumps(certificate))
+        assert check_certificate(again, certificate["problem"]), certificate
+
+
+def test_the_checker_imports_nothing_else_of_the_package_and_no_solver() -> None:
+    tree = ast.parse(Path(certificates.__file__).read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names.add(str(node.module).split(".")[0])
+    assert names <= set(sys.stdlib_module_names)
+
+
+def test_a_certificate_of_another_problem_is_refused(proved: list[dict]) -> None:
+    for first in proved:
+        for second in proved:
+            same = first["problem"] == second["problem"]
+            assert check_certificate(first, second["problem"]).valid == same
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        None,
+        [],
+        {"kind": []},
+        {"kind": "weights"},
+        {"kind": "impossible", "problem": {"points": [[1e3]]}},
+        {"kind": "weights", "problem": {"points": [["1" * 10_000]], "targets": [0]}},
+    ],
+)
+def test_hostile_data_is_refused_with_a_reason(hostile: Any) -> None:
+    verdict = check_certificate(hostile)
+    assert not verdict and verdict.reason
+
+
+def test_many_mutated_certificates_are_refused_unless_still_valid(
+    proved: list[dict],
+) -> None:
+    rng = random.Random(7)
+    accepted = 0
+    for number in range(MUTATIONS):
+        changed = copy.deepcopy(proved[number % len(proved)])
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            _mutate(rng, changed)
+        if check_certificate(changed):
+            accepted += 1
+            assert _true(changed), changed
+    assert accepted < 5000  # most mutations spoil a proof
+
+
+def _mutate(rng: random.Random, data: Any) -> None:
+    """One random change somewhere inside."""
+    places: list[tuple[Any, Any]] = []
+    stack = [data]
+    while stack:
+        node = stack.pop()
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        for key in keys:
+            places.append((node, key))
+            if isinstance(node[key], (dict, list)):
+                stack.append(node[key])
+    node, key = rng.choice(places)
+    choice = rng.randrange(5)
+    if choice == 0 and isinstance(node, dict):
+        del node[key]
+    elif choice == 1 and isinstance(node, list):
+        node.append(copy.deepcopy(node[key]))
+    elif choice == 2:
+        other, place = rng.choice(places)
+        if not isinstance(node[key], (dict, list)):
+            node[key] = copy.deepcopy(other[place])
+    elif isinstance(node[key], bool):
+        node[key] = not node[key]
+    elif isinstance(node[key], (int, str)):
+        node[key] = rng.choice(
+            ["0", "1", "-1", "2", "1/2", "-3/2", 0, 1, -1, 7, "relu", "linear", "abs", "x", None]
+        )
+    else:
+        node[key] = rng.choice([None, "0", [], {}])
+
+
+def _true(certificate: dict[str, Any]) -> bool:
+    """Whether what a certificate claims is true, by other means than the checker's."""
+    problem = certificate["problem"]
+    if certificate["kind"] == "weights":
+        return _fits(problem, certificate["weights"])
+    return not _possible(problem)
+
+
+def _fits(problem: dict[str, Any], weights: dict[str, Any]) -> bool:
+    network = problem["network"]
+    shapes = {
+        "relu": lambda z: z * (z > 0),
+        "abs": abs,
+        "square": lambda z: z**2,
+        "threshold": lambda z: Fraction(int(z > 0)),
+        "linear": lambda z: z,
+    }
+    for point, target in zip(problem["points"], problem["targets"], strict=True):
+        x = h = [Fraction(v) for v in point]
+        if network["hidden"]:
+            rule = shapes[network["hidden"][0]]
+            h = [
+                rule(
+                    sum(Fraction(w) * v for w, v in zip(unit[0], x, strict=True))
+                    + Fraction(unit[1])
+                )
+                for unit in weights["hidden"]
+            ]
+        last, constant = weights["output"]
+        z = sum(Fraction(w) * v for w, v in zip(last, h, strict=True)) + Fraction(constant)
+        if "skip" in weights:
+            z += sum(Fraction(w) * v for w, v in zip(weights["skip"], x, strict=True))
+        name = network["output"]
+        if problem["by"] == "threshold":
+            value = float(z) if name not in ("sigmoid", "tanh") else None
+            cut = {"sigmoid": 0.0, "tanh": float(np.arctanh(0.5))}.get(name)
+            above = float(z) > cut if cut is not None else shapes[name](z) > Fraction(1, 2)
+            del value
+            if above != (Fraction(target) == 1):
+                return False
+        elif name in ("sigmoid", "tanh"):
+            shown = 1 / (1 + np.exp(-float(z))) if name == "sigmoid" else np.tanh(float(z))
+            if abs(shown - float(Fraction(target))) > 1e-12:
+                return False
+        elif shapes[name](z) != Fraction(target):
+            return False
+    return True
+
+
+def _possible(problem: dict[str, Any]) -> bool:
+    """A slow search of all activation patterns, by floating-point programs."""
+    from itertools import product
+
+    network = problem["network"]
+    points = [[float(Fraction(v)) for v in point] for point in problem["points"]]
+    targets = [float(Fraction(t)) for t in problem["targets"]]
+    hidden, units = network["hidden"] or ("none", 0)
+    inputs, count = len(points[0]), len(points)
+    bias = [1.0] if network["bias"] else []
+    affine = [[*point, *bias] for point in points]
+    width = inputs + len(bias)
+    direct = network["skip"] or units == 0 or hidden == "linear"
+    flips = count if network["output"] == "abs" else 0
+    units = 0 if hidden == "linear" else units
+    for bits in product((0, 1), repeat=count * units + flips):
+        signs = product((-1, 1), repeat=units) if hidden != "threshold" else [(1,) * units]
+        for sign in signs:
+            # unknowns: hidden units, output weights (threshold units only), skip, constant, margin
+            size = units * width + units + inputs + 2
+            up, low, equal, right = [], [], [], []
+            forms = []
+            for i, row in enumerate(affine):
+                form = np.zeros(size)
+                if direct:
+                    form[units * (width + 1) : units * (width + 1) + inputs] = points[i]
+                if network["bias"]:
+                    form[-2] = 1
+                for j in range(units):
+                    z = np.zeros(size)
+                    z[j * width : (j + 1) * width] = row
+                    on = bits[i * units + j]
+                    margin = np.zeros(size)
+                    margin[-1] = 1.0 if hidden == "threshold" and on else 0.0
+                    up.append((1 if on else -1) * z - margin)
+                    low.append(0.0)
+                    if hidden == "threshold":
+                        form[units * width + j] += on
+                    elif hidden == "abs":
+                        form += sign[j] * (1 if on else -1) * z
+                    elif on:
+                        form += sign[j] * z
+                forms.append(form)
+            sides = bits[count * units :] if flips else (1,) * count
+            ok = _output(problem, forms, targets, sides, up, low, equal, right)
+            if not ok:
+                continue
+            goal = np.zeros(size)
+            goal[-1] = -1
+            found = linprog(
+                goal,
+                A_ub=-np.array(up) if up else None,
+                b_ub=-np.array(low) if low else None,
+                A_eq=np.array(equal) if equal else None,
+                b_eq=right or None,
+                bounds=[(None, None)] * (size - 1) + [(0, 1)],
+            )
+            if found.status == 0 and found.x[-1] > 1e-6:
+                return True
+    return False
+
+
+def _output(problem, forms, targets, sides, up, low, equal, right) -> bool:
+    name, by = problem["network"]["output"], problem["by"]
+    margin = np.zeros(len(forms[0]))
+    margin[-1] = 1
+    for form, t, side in zip(forms, targets, sides, strict=True):
+        if name == "abs":
+            form = form if side else -form
+            up.append(form)
+            low.append(0.0)
+        if by == "threshold":
+            plain = name in ("linear", "relu", "abs")
+            cut = 0.5 if plain else np.arctanh(0.5) if name == "tanh" else 0.0
+            up.append(form - margin if t else -form)
+            low.append(cut if t else -cut)
+        elif name in ("linear", "abs") or (name == "relu" and t > 0):
+            equal.append(form)
+            right.append(t)
+            if name == "abs" and t < 0:
+                return False
+        elif name == "relu" or (name == "threshold" and t == 0):
+            if t < 0:
+                return False
+            up.append(-form)
+            low.append(0.0)
+        elif name == "threshold":
+            if t != 1:
+                return False
+            up.append(form - margin)
+            low.append(0.0)
+        else:
+            if not (0 if name == "sigmoid" else -1) < t < 1:
+                return False
+            equal.append(form)
+            right.append(float(np.log(t / (1 - t)) if name == "sigmoid" else np.arctanh(t)))
+    return True
