@@ -7,13 +7,16 @@ False
 
 from __future__ import annotations
 
-from backprove.theorems.certificates import CertificateVerdict, check_certificate
+from backprove.theorems.certificates import OTHERS, CertificateVerdict, check_certificate
 from backprove.theorems.gradient_support import gradient_support
 from backprove.theorems.named import THEOREMS, Experiment, experiment, prove
+from backprove.theorems.network_certificates import NETWORK_KINDS, refusal
 from backprove.theorems.representability import represent
 from backprove.theorems.representation import Representation
 from backprove.theorems.symmetry import symmetry
 from backprove.theorems.theorem import Condition, Fact, Theorem
+
+OTHERS.update(dict.fromkeys(NETWORK_KINDS, refusal))
 
 __all__ = [
     "THEOREMS",

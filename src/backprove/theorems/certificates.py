@@ -12,6 +12,9 @@ kind            what it proves
 ``impossible``  no weights do: in each case of a complete tree of cases, multipliers add
                 the inequalities up to a contradiction (Motzkin's transposition theorem)
 =============== ======================================================================
+
+Certificates about networks with given numbers have a checker of their own, as independent as this
+one: :mod:`backprove.theorems.network_certificates`.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ _HIDDEN = ("relu", "abs", "threshold", "linear", "square")
 _OUTPUT = ("linear", "relu", "threshold", "sigmoid", "tanh", "abs", "square")
 _CASES = ("relu", "abs")
 Form = dict[Any, Fraction]
+
+OTHERS: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+"""Checkers of further kinds, entered by the package: each gives the reason of its refusal, or
+nothing."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,12 @@ def check_certificate(data: Any, problem: Any = None) -> CertificateVerdict:
         if not isinstance(data, dict):
             raise _Refused("a certificate is a mapping")
         kind = data.get("kind")
+        if isinstance(kind, str) and kind in OTHERS and problem is None:
+            if reason := OTHERS[kind](data):
+                raise _Refused(reason)
+            return CertificateVerdict(True, "every line was checked in exact arithmetic")
         if not isinstance(kind, str) or kind not in KINDS:
-            raise _Refused(f"unknown kind; known are {', '.join(KINDS)}")
+            raise _Refused(f"unknown kind; known are {', '.join([*KINDS, *OTHERS])}")
         own = _problem(data.get("problem"))
         if problem is not None and _problem(problem) != own:
             raise _Refused("it is about another problem")

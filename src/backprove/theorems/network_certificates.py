@@ -90,6 +90,19 @@ def check_network_certificate(data: Mapping[str, Any]) -> None:
     NETWORK_KINDS[kind](data)
 
 
+def refusal(data: Mapping[str, Any]) -> str:
+    """Why a certificate proves nothing; empty if it does what it says.
+
+    >>> refusal({"kind": "affine_map"})
+    'it has the fields biases, kind, layers, weights'
+    """
+    try:
+        check_network_certificate(data)
+    except Refused as refused:
+        return str(refused)
+    return ""
+
+
 def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list) or len(value) > MAX_WEIGHTS:
         raise Refused(f"{what} is a list")
