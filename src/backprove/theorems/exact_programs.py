@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
 from backprove.theorems.certificates import Line
 
@@ -45,7 +44,7 @@ def contradiction(lines: Mapping[str, Line]) -> dict[str, Fraction] | None:
     # An equation counts with either sign: a second column, negated, keeps all multipliers >= 0.
     wide = np.hstack([left, -left[:, equal]])
     sums = np.concatenate([right, -right[equal]])
-    found = linprog(
+    found = _linear_program(
         np.ones(wide.shape[1]),
         A_ub=-sums[None],
         b_ub=[0.0],
@@ -166,7 +165,7 @@ def _smallest(
 ) -> np.ndarray | None:
     """The solution with the smallest sum of absolute values, strict lines kept by a margin."""
     both = [(np.concatenate([row, -row]), right) for row, right in fixed]
-    found = linprog(
+    found = _linear_program(
         np.ones(2 * size),
         A_ub=np.array([np.concatenate([-r, r]) for r, _, _ in bounded]) if bounded else None,
         b_ub=np.array([-(c + margin * strict) for _, c, strict in bounded]) if bounded else None,
@@ -196,3 +195,10 @@ def _whole(multipliers: Mapping[str, Fraction]) -> dict[str, Fraction]:
 
 def _unknowns(lines: Mapping[str, Line]) -> list[Any]:
     return list(dict.fromkeys(key for line in lines.values() for key in line.form))
+
+
+def _linear_program(*arguments: Any, **options: Any) -> Any:
+    """The solver of SciPy, which takes longer to import than most questions to answer."""
+    from scipy.optimize import linprog
+
+    return linprog(*arguments, **options)
