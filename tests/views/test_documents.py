@@ -77,8 +77,9 @@ def test_the_notebook_is_valid_and_executed(report: Report) -> None:
     assert "<script" not in output["text/html"]
 
 
-def test_the_same_report_gives_the_same_notebook(report: Report) -> None:
+def test_the_same_worksheet_gives_cells_of_the_same_names(report: Report) -> None:
     first = json.loads(notebook_document(report))
-    assert first == json.loads(notebook_document(run_worksheet(SHEET)))
+    again = json.loads(notebook_document(run_worksheet(SHEET)))
     ids = [cell["id"] for cell in first["cells"]]
+    assert ids == [cell["id"] for cell in again["cells"]]
     assert len(ids) == len(set(ids))

@@ -207,10 +207,10 @@ def applied_latex(template: str, args: Sequence[str], single: bool) -> tuple[str
 
 
 def power_latex(base: str, exponent: str) -> str:
-    r"""A power in LaTeX; ``\\ln\\left(x\\right)^2`` could be read in two ways.
+    r"""A power in LaTeX; ``\ln\left(x\right)^2`` could be read in two ways.
 
     >>> power_latex(r"\ln x", "2"), power_latex("x", "2")
-    ('{\\\\left(\\\\ln x\\\\right)}^{2}', '{x}^{2}')
+    ('{\\left(\\ln x\\right)}^{2}', '{x}^{2}')
     """
     shown = rf"\left({base}\right)" if _FUNCTION.match(base) else base
     return rf"{{{shown}}}^{{{exponent}}}"
