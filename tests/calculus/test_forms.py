@@ -14,7 +14,7 @@ from backprove.notation.evaluation import Evaluator
 from backprove.notation.index_reader import read_index_formula
 from oracles.random_expressions import SHAPES, random_expression
 
-CASES = int(os.environ.get("BACKPROVE_PROPERTY_CASES", "120"))
+CASES = int(os.environ.get("BACKPROVE_FORM_CASES", "120"))
 BATCHES = 6
 
 SIZES = {"n": 4, "d": 3, "k": 2}
