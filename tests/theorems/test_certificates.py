@@ -278,3 +278,13 @@ def _output(problem, forms, targets, sides, up, low, equal, right) -> bool:
             equal.append(form)
             right.append(float(np.log(t / (1 - t)) if name == "sigmoid" else np.arctanh(t)))
     return True
+
+
+def test_numbers_that_could_grow_without_bound_are_refused() -> None:
+    network = {"hidden": None, "output": "threshold", "bias": True, "skip": False}
+    points = [[f"1/{10**290 + n}"] for n in range(100)]
+    problem = {"points": points, "targets": [1] * 100, "by": "exact", "network": network}
+    verdict = check_certificate(
+        {"kind": "weights", "problem": problem, "weights": {"output": [[1], 1]}}
+    )
+    assert not verdict and "denominator" in verdict.reason

@@ -142,3 +142,19 @@ def test_bad_input_is_named() -> None:
         represent("xor", network="relu")
     with pytest.raises(Unsupported):
         represent("xor", network="relu(2)+relu(2)+linear(1)")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_planted_rational_weights_on_decimal_points_are_possible(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = [[F(int(v), 100) for v in row] for row in rng.integers(-300, 300, (7, 2))]
+    first, second, bias = (F(int(v), 4) for v in rng.integers(-9, 9, 3))
+    targets = [max(x * first + y * second + bias, F(0)) for x, y in points]
+    assert represent(points, targets, "relu(1)").possible
+    assert represent(points, [3 * t - 1 for t in targets], "relu(1)+linear(1)").possible
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_numbers_in_full_binary_precision_are_decided(seed: int) -> None:
+    points = np.random.default_rng(seed).normal(size=(6, 2))
+    assert represent(points, [0, 1, 1, 0, 1, 0], "relu(1)").possible is False

@@ -20,14 +20,15 @@ one: :mod:`backprove.theorems.network_certificates`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from typing import Any
 
-MAX_POINTS, MAX_INPUTS, MAX_UNITS, MAX_NODES, MAX_DIGITS = 128, 32, 16, 50_000, 60
-MAX_WORK = 20_000_000  # entries of lines that a check writes down
+MAX_POINTS, MAX_INPUTS, MAX_UNITS, MAX_NODES, MAX_DIGITS = 128, 32, 16, 50_000, 300
+MAX_WORK = 1_500_000  # entries of lines that a check writes down
 _NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(/[0-9]{{1,{MAX_DIGITS}}})?\Z")
 _HIDDEN = ("relu", "abs", "threshold", "linear", "square")
 _OUTPUT = ("linear", "relu", "threshold", "sigmoid", "tanh", "abs", "square")
@@ -186,8 +187,10 @@ def _problem(data: Any) -> _Problem:
     targets = _numbers(fields["targets"], len(points), "targets")
     if fields["by"] == "threshold" and not set(targets) <= {0, 1}:
         raise _Refused("targets by threshold are 0 and 1")
+    exact = [_numbers(point, inputs, "a point") for point in points]
+    _bounded([*(x for point in exact for x in point), *targets])
     return _Problem(
-        points=[_numbers(point, inputs, "a point") for point in points],
+        points=exact,
         targets=targets,
         hidden=hidden or "",
         units=units,
@@ -214,6 +217,7 @@ def _check_weights(problem: _Problem, data: Mapping[str, Any]) -> None:
         units = [_unit(problem, unit, inputs) for unit in weights["hidden"]]
     skip = _numbers(weights["skip"], inputs, "skip") if problem.skip else [Fraction(0)] * inputs
     last, constant = _unit(problem, weights["output"], problem.units or inputs)
+    _bounded([*last, constant, *skip, *(n for row, shift in units for n in (*row, shift))])
     for point, target in zip(problem.points, problem.targets, strict=True):
         layer = [_value(problem.hidden, _dot(w, point) + b) for w, b in units] or point
         z = _dot(last, layer) + _dot(skip, point) + constant
@@ -231,6 +235,15 @@ def _unit(problem: _Problem, data: Any, inputs: int) -> tuple[list[Fraction], Fr
     if bias and not problem.bias:
         raise _Refused("a network without biases has a bias")
     return _numbers(data[0], inputs, "weights of a unit"), bias
+
+
+def _bounded(values: Iterable[Fraction]) -> None:
+    """Refuse numbers whose sums could grow without bound: their common denominator is bounded."""
+    common = 1
+    for value in values:
+        common = lcm(common, value.denominator)
+        if common >= 10**MAX_DIGITS:
+            raise _Refused("the common denominator of the numbers has too many digits")
 
 
 def _dot(left: list[Fraction], right: list[Fraction]) -> Fraction:
@@ -312,6 +325,8 @@ def _contradiction(rows: Mapping[str, Line], node: Any) -> None:
         row, factor = rows.get(name), _number(text)
         if row is None:
             raise _Refused("a multiplier names no line of the problem")
+        if factor.denominator != 1:
+            raise _Refused("a multiplier is no whole number")
         if factor < 0 and row.relation != "=":
             raise _Refused("an inequality has a negative multiplier")
         strict |= row.relation == ">" and factor > 0

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from math import gcd, lcm
 from typing import Any
 
 import numpy as np
 
 from backprove.theorems.certificates import Line
 
-_SMALL = 1e-9
+_SMALL, _TIGHT = 1e-9, 1e-7
 Solution = dict[Any, Fraction]
 
 
@@ -113,6 +114,10 @@ def solution(lines: Mapping[str, Line]) -> Solution | None:
             }
             if fulfils(lines, values):
                 return values
+        guess = {key: float(found[n]) for key, n in places.items()}
+        exact = _at_corner(lines, guess, Fraction(margin))
+        if exact is not None and fulfils(lines, exact):
+            return exact
     return None
 
 
@@ -176,6 +181,26 @@ def _smallest(
     return found.x[:size] - found.x[size:] if found.status == 0 else None
 
 
+def _at_corner(
+    lines: Mapping[str, Line], guess: Mapping[Any, float], margin: Fraction
+) -> Solution | None:
+    """The corner that a guess is close to: lines that it meets become equations."""
+    kept = [key for key, value in guess.items() if abs(value) > _SMALL]
+    matrix: list[list[Fraction]] = []
+    right: list[Fraction] = []
+    for line in lines.values():
+        bound = line.right + (margin if line.relation == ">" else 0)
+        left = sum(float(c) * guess[key] for key, c in line.form.items())
+        if line.relation == "=" or abs(left - float(bound)) < _TIGHT * (1 + abs(float(bound))):
+            matrix.append([line.form.get(key, Fraction(0)) for key in kept])
+            right.append(bound)
+    values = solve(matrix, right)
+    if values is None:
+        return None
+    found = dict.fromkeys(guess, Fraction(0))
+    return found | dict(zip(kept, values, strict=False))
+
+
 def _on_support(lines: Mapping[str, Line], names: list[str]) -> dict[str, Fraction] | None:
     unknowns = _unknowns({name: lines[name] for name in names})
     zero = Fraction(0)
@@ -187,9 +212,9 @@ def _on_support(lines: Mapping[str, Line], names: list[str]) -> dict[str, Fracti
 
 def _whole(multipliers: Mapping[str, Fraction]) -> dict[str, Fraction]:
     kept = {name: value for name, value in multipliers.items() if value}
-    bottom = int(np.lcm.reduce([value.denominator for value in kept.values()]))
+    bottom = lcm(*(value.denominator for value in kept.values()))
     scaled = {name: int(value * bottom) for name, value in kept.items()}
-    divisor = int(np.gcd.reduce(list(scaled.values())))
+    divisor = gcd(*scaled.values())
     return {name: Fraction(value // divisor) for name, value in scaled.items()}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, islice, product
+from math import gcd, lcm
 from time import monotonic
 from typing import Any
 
@@ -219,6 +220,6 @@ class Search:
 
 def _common(*values: Fraction) -> Fraction:
     """The largest number that divides all values a whole number of times; 1 if all are zero."""
-    bottom = int(np.lcm.reduce([value.denominator for value in values]))
-    top = int(np.gcd.reduce([int(value * bottom) for value in values]))
+    bottom = lcm(*(value.denominator for value in values))
+    top = gcd(*(int(value * bottom) for value in values))
     return Fraction(top, bottom) if top else Fraction(1)
