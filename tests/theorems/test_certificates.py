@@ -288,3 +288,41 @@ def test_numbers_that_could_grow_without_bound_are_refused() -> None:
         {"kind": "weights", "problem": problem, "weights": {"output": [[1], 1]}}
     )
     assert not verdict and "denominator" in verdict.reason
+
+
+def test_a_proof_that_turns_an_inequality_around_is_refused() -> None:
+    # Twice the same line, once added and once taken away, would say 0 > 0 of a possible problem.
+    network = {"hidden": None, "output": "threshold", "bias": True, "skip": False}
+    problem = {"points": [[1], [1]], "targets": [1, 1], "by": "exact", "network": network}
+    case = {"multipliers": {"point 0": 1, "point 1": -1}}
+    verdict = check_certificate({"kind": "impossible", "problem": problem, "cases": [case]})
+    assert not verdict and "negative" in verdict.reason
+
+
+def test_a_proof_that_leaves_out_a_case_is_refused(proved: list[dict]) -> None:
+    trees = [each for each in proved if len(each.get("cases", [])) > 1]
+    assert trees
+    for certificate in trees:
+        for kept in (certificate["cases"][:-1], [*certificate["cases"], certificate["cases"][0]]):
+            assert not check_certificate({**certificate, "cases": kept})
+        split = copy.deepcopy(certificate)
+        tree = next(case for case in split["cases"] if "split" in case)
+        for name in ("active", "inactive"):
+            assert not check_certificate(_without(split, tree, name))
+
+
+def _without(certificate: dict[str, Any], tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """The certificate with one branch of a split left out."""
+    cases = [
+        {key: value for key, value in case.items() if key != name} if case is tree else case
+        for case in certificate["cases"]
+    ]
+    return {**certificate, "cases": cases}
+
+
+def test_a_split_of_a_point_that_is_decided_is_refused(proved: list[dict]) -> None:
+    certificate = next(each for each in proved if "split" in each.get("cases", [{}])[0])
+    tree = certificate["cases"][0]
+    again = {"split": tree["split"], "active": tree["active"], "inactive": tree["inactive"]}
+    for changed in ({**tree, "active": again}, {**tree, "split": [99, 0]}, {**tree, "split": [0]}):
+        assert not check_certificate({**certificate, "cases": [changed, *certificate["cases"][1:]]})
