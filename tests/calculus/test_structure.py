@@ -133,3 +133,11 @@ def test_the_structure_of_a_random_derivative_holds_in_numbers(start: int) -> No
 def test_a_false_structure_is_found(kind: str, matrix: np.ndarray) -> None:
     assert contradiction(Structure(kind, "9", "9", ""), matrix, 1, {})
     assert contradiction(Structure("dense", "2", "9", ""), matrix, 1, {})
+
+
+@pytest.mark.parametrize("scale", ["", "/sqrt(d)", "*s"])
+def test_each_row_of_attention_depends_on_its_own_query_alone(scale: str) -> None:
+    shapes = {"Q": "n d", "K": "m d", "V": "m v", "s": ""}
+    structure = derive(f"softmax(Q @ K.T{scale}) @ V", "Q", shapes).structure
+    assert structure.kind == "block-diagonal"
+    assert structure.nonzeros == "d*n*v"

@@ -71,6 +71,11 @@ def _multiplied_out(expr: Expr) -> list[Expr] | None:
                 lead = Num(expr.coefficient)
                 parts = [b.mul(lead, Num(c), t, *rest) for t, c in base.terms]
                 return [*parts, b.mul(lead, Num(base.constant), *rest)]
+            if exponent == 1 and isinstance(base, Sum):
+                spread = _multiplied_out(base)
+                if spread is not None:
+                    rest = [b.power(o, e) for o, e in expr.factors if o is not base]
+                    return [b.mul(Num(expr.coefficient), part, *rest) for part in spread]
     if isinstance(expr, Sum):
         fresh, body = b.opened(expr)
         if isinstance(body, Add) and _holds_bracket(body):

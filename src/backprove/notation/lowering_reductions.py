@@ -56,15 +56,23 @@ def _reduction(name: str, reduce: Reducer, latex: str) -> Handler:
 
 
 def _refuse_other_positions(low: Lowering, node: Node, name: str) -> None:
-    """Arguments by position that mean something else in NumPy (``ord``, ``dtype``, ``out``)."""
-    allowed = 1 if name == "norm" else 2
-    extra = [c for c in node.children[allowed:] if c.kind != "keyword"]
-    if extra:
-        raise low.notation_error(
-            f"'{name}' takes {'axis= and ' * (allowed == 1)}keepdims= by name only",
-            extra[0],
-            "It is the 2-norm; write norm(x, axis=1)." if name == "norm" else "",
-        )
+    """Arguments by position that mean something else in NumPy (``ord``, ``dtype``, ``out``).
+
+    ``max(x, 0)`` is the largest entry along an axis in NumPy and the larger of two in Python and on
+    paper, so that it is refused.
+    """
+    by_name = name in ("norm", "max", "min")
+    extra = [c for c in node.children[1 if by_name else 2 :] if c.kind != "keyword"]
+    if not extra:
+        return
+    hint = {
+        "norm": "It is the 2-norm; write norm(x, axis=1).",
+        "max": "Write maximum(x, y) for the larger of two, max(x, axis=0) for that along an axis.",
+        "min": "Write minimum(x, y) for the smaller of two, min(x, axis=0) for that along an axis.",
+    }.get(name, "")
+    raise low.notation_error(
+        f"'{name}' takes {'axis= and ' * by_name}keepdims= by name only", extra[0], hint
+    )
 
 
 def _count(axes: Sequence[Axis]) -> Expr:
