@@ -419,6 +419,9 @@ def total(axes: Iterable[Axis], body: Expr) -> Expr:
                 parts = [mul(Num(c), total(remaining, t)) for t, c in body.terms]
                 constant = total(remaining, Num(body.constant))
                 return mul(*outside, add(constant, *parts))
+            fewer = _deviations(remaining, body)
+            if fewer is not None:
+                return mul(*outside, fewer)
             break
         factors = _factors(body)
         step = _eliminate_delta(remaining, factors)
@@ -440,6 +443,22 @@ def total(axes: Iterable[Axis], body: Expr) -> Expr:
             continue
         break
     return mul(*outside, *_components(remaining, body))
+
+
+def _deviations(axes: list[Axis], body: Add) -> Expr | None:
+    """The sum taken term by term, if that cancels: deviations from their mean sum to 0."""
+    if not any(t.axes.isdisjoint(axes) and any(map(_is_sum, _factors(t))) for t, _ in body.terms):
+        return None
+    parts = [mul(Num(c), total(axes, t)) for t, c in body.terms]
+    result = add(total(axes, Num(body.constant)), *parts)
+    if isinstance(result, Add):
+        shorter = len(result.terms) + bool(result.constant) < len(body.terms) + bool(body.constant)
+        return result if shorter else None
+    return result
+
+
+def _is_sum(expr: Expr) -> bool:
+    return isinstance(expr, Sum)
 
 
 def _factors(body: Expr) -> list[Expr]:
