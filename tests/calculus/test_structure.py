@@ -141,3 +141,23 @@ def test_each_row_of_attention_depends_on_its_own_query_alone(scale: str) -> Non
     structure = derive(f"softmax(Q @ K.T{scale}) @ V", "Q", shapes).structure
     assert structure.kind == "block-diagonal"
     assert structure.nonzeros == "d*n*v"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "kind", "nonzeros"),
+    [
+        ("x[::-1]", "5", "permutation", "5"),
+        ("x[::-1]", "n", "permutation", "n"),
+        ("x[::-1][1:]", "n", "sparse", "n - 1"),
+        ("x[::2]", "n", "sparse", "((n + 1)//2)"),
+        ("x[1:]*x[:-1]", "n", "banded", "2*n - 2"),
+        ("cumsum(x)", "n", "triangular", "n**2"),
+        ("cumsum(x[::-1])", "5", "sparse", "25"),
+        ("cumsum(x)[::2]", "n", "sparse", "n*((n + 1)//2)"),
+    ],
+)
+def test_slices_have_the_structure_of_their_positions(
+    text: str, size: str, kind: str, nonzeros: str
+) -> None:
+    derivation = derive(text, "x", {"x": size})
+    assert (derivation.structure.kind, derivation.structure.nonzeros) == (kind, nonzeros)

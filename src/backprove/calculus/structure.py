@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Size
-from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num, Sum, Tensor
+from backprove.notation.brackets import solvable
+from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num, Ref, Sum, Tensor
 
 MAX_TERMS = 64
 
@@ -143,151 +144,186 @@ def classify(tensor: Tensor, outputs: Sequence[Axis]) -> Structure:
         ``dense`` means that no structure was found.
     """
     inputs = [a for a in tensor.axes if a not in outputs]
-    entries = _product(a.size for a in tensor.axes)
+    jacobian = _Jacobian(list(outputs), inputs, _product(tensor.axes))
     terms = monomials(tensor.body)
-
-    def found(kind: str, nonzeros: str, reason: str) -> Structure:
-        return Structure(kind, nonzeros, entries, reason)
-
-    if tensor.body is ZERO:
-        return found("zero", "0", "The result is zero for all values.")
+    if tensor.body is ZERO or terms == []:
+        return jacobian.found("zero", "The result is zero for all values.", "0")
     if terms is None:
-        return found("dense", entries, "The expression has too many terms to look for structure.")
+        reason = "The expression has too many terms to look for structure."
+        return jacobian.found("dense", reason)
     if not outputs or not inputs:
-        if not _symbols(tensor.body):
-            return found("constant", entries, "No input occurs in the derivative.")
-        return found("dense", entries, "A gradient: every entry can differ from zero.")
-    return _matrix_structure(terms, list(outputs), inputs, entries, found, tensor)
-
-
-def _symbols(expr: Expr) -> bool:
-    return bool(expr.children()) or type(expr).__name__ == "Ref"
-
-
-def _matched(term: Monomial, outputs: list[Axis], inputs: list[Axis]) -> dict[Axis, Axis]:
-    pairs: dict[Axis, Axis] = {}
-    for first, second in term.pairs:
-        if first in outputs and second in inputs:
-            pairs[first] = second
-        elif second in outputs and first in inputs:
-            pairs[second] = first
-    return pairs
-
-
-def _matrix_structure(terms, outputs, inputs, entries, found, tensor):  # type: ignore[no-untyped-def]
-    matches = [_matched(t, outputs, inputs) for t in terms]
+        if not tensor.body.children() and not isinstance(tensor.body, Ref):
+            return jacobian.found("constant", "No input occurs in the derivative.")
+        return jacobian.found("dense", "A gradient: every entry can differ from zero.")
     if any(t.conditions for t in terms):
-        return _conditional(terms, outputs, inputs, entries, found)
-    full = [len(m) == len(outputs) == len(inputs) for m in matches]
-    diagonal = [t for t, f in zip(terms, full, strict=True) if f]
-    others = [t for t, f in zip(terms, full, strict=True) if not f]
-    straight = all(
-        m == dict(zip(outputs, inputs, strict=True))
-        for m, f in zip(matches, full, strict=True)
-        if f and len(outputs) == len(inputs)
-    )
-    count = _product(a.size for a in outputs)
-    if diagonal and not others:
-        if not straight:
-            if len(terms) == 1 and terms[0].rest is ONE:
-                return found("permutation", count, "One delta for each axis, in another order.")
-            return found("sparse", count, "Every term holds a delta for each axis.")
-        if len(terms) == 1 and not terms[0].rest.axes:
-            kind = "identity" if terms[0].rest is ONE else "scaled identity"
-            return found(kind, count, "A delta for each axis, and the factor depends on no index.")
-        return found("diagonal", count, "Diagonal because elementwise: a delta for each axis.")
-    ranks = [_is_outer(t, outputs, inputs) for t in others]
-    if diagonal and straight and len(outputs) == 1 and all(ranks):
-        kind = "identity" if all(not t.rest.axes for t in diagonal) else "diagonal"
-        return found(
-            f"{kind} + rank {len(others)}", entries, "A diagonal and outer products of vectors."
-        )
-    if all(not m for m in matches) and all(_is_outer(t, outputs, inputs) for t in terms):
-        return found(
-            f"rank {len(terms)}", entries, "Outer products of an output and an input part."
-        )
-    return _blocks(terms, matches, outputs, inputs, entries, found)
+        return jacobian.restricted(terms)
+    return jacobian.joined(terms)
 
 
-def _blocks(terms, matches, outputs, inputs, entries, found):  # type: ignore[no-untyped-def]
-    common = set(matches[0].items())
-    for match in matches[1:]:
-        common &= set(match.items())
-    kron = [_is_kronecker(t, m, outputs, inputs) for t, m in zip(terms, matches, strict=True)]
-    if common:
-        pairs = dict(common)
-        nonzeros = _product(
-            [a.size for a in outputs] + [a.size for a in inputs if a not in pairs.values()]
-        )
-        if len(terms) == 1 and kron[0]:
-            return found("Kronecker", nonzeros, "A product of factors for separate pairs of axes.")
-        return found(
-            "block-diagonal",
-            nonzeros,
-            "A delta joins an output axis and an input axis in every term.",
-        )
-    if all(kron) and len(outputs) > 1:
-        kind = "Kronecker" if len(terms) == 1 else "Kronecker sum"
-        return found(kind, entries, "Each term is a product of factors for separate pairs of axes.")
-    return found("dense", entries, "No delta joins output and input in every term.")
+@dataclass(frozen=True)
+class _Jacobian:
+    """The axes of a Jacobian and the formula of the number of its entries."""
 
+    outputs: list[Axis]
+    inputs: list[Axis]
+    entries: str
 
-def _is_kronecker(term: Monomial, match, outputs, inputs) -> bool:  # type: ignore[no-untyped-def]
-    """True if every factor belongs to one output axis and one input axis at most."""
-    used: list[set[Axis]] = [{o, i} for o, i in match.items()]
-    for group in _groups(term.rest):
-        free = group & set(outputs) | group & set(inputs)
-        if not free:
-            continue
-        if len(free & set(outputs)) > 1 or len(free & set(inputs)) > 1:
+    def found(self, kind: str, reason: str, nonzeros: str = "") -> Structure:
+        """A structure; every entry can differ from zero where ``nonzeros`` does not say less."""
+        return Structure(kind, nonzeros or self.entries, self.entries, reason)
+
+    def joined(self, terms: list[Monomial]) -> Structure:
+        """The structure of terms that only deltas between output and input restrict."""
+        matches = [self._matched(t) for t in terms]
+        full = [len(m) == len(self.outputs) == len(self.inputs) for m in matches]
+        if all(full):
+            return self._all_deltas(terms, matches)
+        others = [t for t, f in zip(terms, full, strict=True) if not f]
+        straight = all(self._straight(m) for m, f in zip(matches, full, strict=True) if f)
+        outer = all(self._is_outer(t) for t in others)
+        if any(full) and straight and outer and len(self.outputs) == 1:
+            plain = all(not t.rest.axes for t, f in zip(terms, full, strict=True) if f)
+            kind = "identity" if plain else "diagonal"
+            reason = "A diagonal and outer products of vectors."
+            return self.found(f"{kind} + rank {len(others)}", reason)
+        if outer and not any(matches):
+            reason = "Outer products of an output and an input part."
+            return self.found(f"rank {len(terms)}", reason)
+        return self._blocks(terms, matches)
+
+    def _all_deltas(self, terms: list[Monomial], matches: list[dict[Axis, Axis]]) -> Structure:
+        count = _product(self.outputs)
+        first = terms[0].rest
+        if not all(map(self._straight, matches)):
+            if len(terms) == 1 and first is ONE:
+                return self.found(
+                    "permutation", "One delta for each axis, in another order.", count
+                )
+            return self.found("sparse", "Every term holds a delta for each axis.", count)
+        if len(terms) == 1 and not first.axes:
+            kind = "identity" if first is ONE else "scaled identity"
+            reason = "A delta for each axis, and the factor depends on no index."
+            return self.found(kind, reason, count)
+        reason = "Diagonal because elementwise: a delta for each axis."
+        return self.found("diagonal", reason, count)
+
+    def _blocks(self, terms: list[Monomial], matches: list[dict[Axis, Axis]]) -> Structure:
+        common = set(matches[0].items()).intersection(*(m.items() for m in matches[1:]))
+        kron = [self._is_kronecker(t, m) for t, m in zip(terms, matches, strict=True)]
+        if common:
+            joined = {second for _, second in common}
+            nonzeros = _product(self.outputs + [a for a in self.inputs if a not in joined])
+            if len(terms) == 1 and kron[0]:
+                reason = "A product of factors for separate pairs of axes."
+                return self.found("Kronecker", reason, nonzeros)
+            reason = "A delta joins an output axis and an input axis in every term."
+            return self.found("block-diagonal", reason, nonzeros)
+        if all(kron) and len(self.outputs) > 1:
+            kind = "Kronecker" if len(terms) == 1 else "Kronecker sum"
+            return self.found(kind, "Each term is a product of factors for separate pairs of axes.")
+        return self.found("dense", "No delta joins output and input in every term.")
+
+    def restricted(self, terms: list[Monomial]) -> Structure:
+        """The structure of terms with other conditions on the indices than deltas."""
+        conditions = [c for t in terms for c in t.conditions]
+        single = len(self.outputs) == 1 == len(self.inputs)
+        if single and all(t.conditions for t in terms):
+            signs = {self._order(c) for c in conditions}
+            if signs in ({1}, {-1}):
+                return self.found("triangular", "Every term holds an order of the two indices.")
+        if single and self._is_reversal(terms):
+            return self.found(
+                "permutation", "The entries in the opposite order.", _product(self.outputs)
+            )
+        count = str(Size.of(len(terms)) * self.outputs[0].size) if self.outputs else ""
+        if single and all(t.pairs or t.conditions for t in terms):
+            if all(map(self._fixes_distance, conditions)):
+                return self.found("banded", "Every term fixes the distance of the indices.", count)
+            if all(t.pairs or any(map(self._picks_one, t.conditions)) for t in terms):
+                reason = "Every term holds an equation for the input's index."
+                return self.found("sparse", reason, count)
+        return self.found("sparse", "Conditions on indices restrict the entries.")
+
+    def _picks_one(self, condition: Bracket) -> bool:
+        """True if the condition leaves one input for each output."""
+        return condition.relation == "==" and solvable(condition.index, self.inputs[0])
+
+    def _fixes_distance(self, condition: Bracket) -> bool:
+        """True for ``[i = j + c]`` of an output ``i`` and an input ``j`` with an integer ``c``."""
+        signs = self._signs(condition)
+        known = condition.index.offset.constant is not None
+        return condition.relation == "==" and known and sorted(signs) == [-1, 1]
+
+    def _is_reversal(self, terms: list[Monomial]) -> bool:
+        """True for ``[i + j = n - 1]`` alone, over two axes of size ``n``."""
+        if len(terms) != 1 or terms[0].rest is not ONE or len(terms[0].conditions) != 1:
             return False
-        if any(free & other for other in used):
+        (condition,) = terms[0].conditions
+        first, second = self.outputs[0].size, self.inputs[0].size
+        signs = self._signs(condition)
+        if condition.relation != "==" or first != second or signs not in ([1, 1], [-1, -1]):
             return False
-        used.append(free)
-    return len(outputs) > 1 and len(outputs) == len(inputs)
+        return condition.index.offset * -signs[0] == first - 1
+
+    def _signs(self, condition: Bracket) -> list[int]:
+        """The coefficients of output and input in a condition on these two alone; else none."""
+        coefficients = {a: c.constant for a, c in condition.index.terms if isinstance(a, Axis)}
+        if set(coefficients) != {self.outputs[0], self.inputs[0]}:
+            return []
+        if len(condition.index.terms) != 2:
+            return []
+        found = [coefficients[self.outputs[0]], coefficients[self.inputs[0]]]
+        return [int(c) for c in found if c is not None] if set(found) <= {1, -1} else []
+
+    def _order(self, condition: Bracket) -> int:
+        """1 for ``[i <= j]`` of output ``i`` and input ``j``, -1 for the other way; else 0."""
+        if condition.relation != "<=" or condition.index.offset.terms:
+            return 0
+        signs = self._signs(condition)
+        return signs[0] if sorted(signs) == [-1, 1] else 0
+
+    def _matched(self, term: Monomial) -> dict[Axis, Axis]:
+        """The input axis that a delta of the term joins to each output axis."""
+        both = [pair for first, second in term.pairs for pair in ((first, second), (second, first))]
+        return {o: i for o, i in both if o in self.outputs and i in self.inputs}
+
+    def _straight(self, match: dict[Axis, Axis]) -> bool:
+        """True if each output axis is joined to the input axis of the same place."""
+        same_rank = len(self.outputs) == len(self.inputs)
+        return same_rank and match == dict(zip(self.outputs, self.inputs, strict=True))
+
+    def _is_kronecker(self, term: Monomial, match: dict[Axis, Axis]) -> bool:
+        """True if every factor belongs to one output axis and one input axis at most."""
+        used = [frozenset(pair) for pair in match.items()]
+        for group in _groups(term.rest):
+            rows, columns = group.intersection(self.outputs), group.intersection(self.inputs)
+            free = rows | columns
+            if not free:
+                continue
+            if len(rows) > 1 or len(columns) > 1 or any(free & other for other in used):
+                return False
+            used.append(free)
+        return len(self.outputs) > 1 and len(self.outputs) == len(self.inputs)
+
+    def _is_outer(self, term: Monomial) -> bool:
+        """True if no factor of the term depends on output and input axes together."""
+        if term.pairs or term.conditions:
+            return False
+        return all(
+            group.isdisjoint(self.outputs) or group.isdisjoint(self.inputs)
+            for group in _groups(term.rest)
+        )
 
 
-def _is_outer(term: Monomial, outputs: list[Axis], inputs: list[Axis]) -> bool:
-    if term.pairs or term.conditions:
-        return False
-    return all(not (group & set(outputs) and group & set(inputs)) for group in _groups(term.rest))
-
-
-def _groups(rest: Expr) -> list[set[Axis]]:
+def _groups(rest: Expr) -> list[frozenset[Axis]]:
+    """The axes of each factor."""
     factors = [f for f, _ in rest.factors] if isinstance(rest, Mul) else [rest]
-    return [set(f.axes) for f in factors]
+    return [frozenset(f.axes) for f in factors]
 
 
-def _conditional(terms, outputs, inputs, entries, found):  # type: ignore[no-untyped-def]
-    conditions = [c for t in terms for c in t.conditions]
-    single = len(outputs) == 1 == len(inputs)
-    if single and all(c.relation == "<=" for c in conditions) and all(t.conditions for t in terms):
-        kinds = set()
-        for condition in conditions:
-            coefficients = {a: c.constant for a, c in condition.index.terms if isinstance(a, Axis)}
-            if set(coefficients) != {outputs[0], inputs[0]} or condition.index.offset.terms:
-                return found("sparse", entries, "Conditions on indices restrict the entries.")
-            kinds.add(coefficients[outputs[0]])
-        if kinds in ({1}, {-1}):
-            return found("triangular", entries, "Every term holds an order of the two indices.")
-    offsets = [c.index.offset.constant for c in conditions]
-    equalities = all(c.relation == "==" for c in conditions)
-    if (
-        single
-        and equalities
-        and None not in offsets
-        and all(t.pairs or t.conditions for t in terms)
-    ):
-        return found(
-            "banded",
-            f"{len(terms)}*{outputs[0].size}",
-            "Every term fixes the distance of the indices.",
-        )
-    return found("sparse", entries, "Conditions on indices restrict the entries.")
-
-
-def _product(sizes) -> str:  # type: ignore[no-untyped-def]
+def _product(axes: Iterable[Axis]) -> str:
+    """The number of entries over the axes, as a formula."""
     total = Size.of(1)
-    for size in sizes:
-        total = total * size
+    for axis in axes:
+        total = total * axis.size
     return str(total)
