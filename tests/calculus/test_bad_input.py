@@ -66,6 +66,7 @@ REFUSED: list[tuple[str, str, type[InputError], str, tuple[int, int]]] = [
     ("w < w < w", "w", NotationError, "comparisons cannot be chained", (0, 9)),
     ("norm(X, 1)", "X", NotationError, "by name only", (8, 9)),
     ("max(X, 1, True)", "X", NotationError, "by name only", (7, 8)),
+    ("w^T w", "w", NotationError, "in LaTeX the transpose is", (4, 5)),
     ("min(0, X)", "X", NotationError, "minimum(x, y)", (7, 8)),
     ("softmax(X, axis=(0, 1))", "X", ShapeError, "expected one axis", (16, 22)),
     ("softmax(X, axis=None)", "X", ShapeError, "runs along one axis", (16, 20)),

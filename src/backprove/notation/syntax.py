@@ -181,13 +181,14 @@ class Parser:
         if token.kind != "end":
             if token.text in (")", "]"):
                 raise self.fail(f"'{token.text}' closes nothing", hint="Remove it.")
-            equation = token.text == "="
-            raise self.fail(
-                f"unexpected '{token.text}' after the end of the expression",
-                hint="Write the expression alone, without 'f ='."
-                if equation
-                else "Write products with '*', as in 2*x.",
-            )
+            hint = "Write products with '*', as in 2*x."
+            if token.text == "=":
+                hint = "Write the expression alone, without 'f ='."
+            elif "^T" in self.text:
+                hint = (
+                    "Write x.T @ y for a transpose and a product; in LaTeX the transpose is ^\\top."
+                )
+            raise self.fail(f"unexpected '{token.text}' after the end of the expression", hint=hint)
 
     def expression(self) -> Node:
         """A comparison, or anything that binds tighter."""
