@@ -185,9 +185,7 @@ class Parser:
             if token.text == "=":
                 hint = "Write the expression alone, without 'f ='."
             elif "^T" in self.text:
-                hint = (
-                    "Write x.T @ y for a transpose and a product; in LaTeX the transpose is ^\\top."
-                )
+                hint = "Write x.T @ y for a transpose; in LaTeX the transpose is ^\\top."
             raise self.fail(f"unexpected '{token.text}' after the end of the expression", hint=hint)
 
     def expression(self) -> Node:
