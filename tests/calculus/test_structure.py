@@ -151,7 +151,7 @@ def test_each_row_of_attention_depends_on_its_own_query_alone(scale: str) -> Non
         ("x[::-1][1:]", "n", "sparse", "n - 1"),
         ("x[::2]", "n", "sparse", "((n + 1)//2)"),
         ("x[1:]*x[:-1]", "n", "banded", "2*n - 2"),
-        ("cumsum(x)", "n", "triangular", "n**2"),
+        ("cumsum(x)", "n", "triangular", "((n**2 + n)//2)"),
         ("cumsum(x[::-1])", "5", "sparse", "25"),
         ("cumsum(x)[::2]", "n", "sparse", "n*((n + 1)//2)"),
     ],
@@ -161,3 +161,33 @@ def test_slices_have_the_structure_of_their_positions(
 ) -> None:
     derivation = derive(text, "x", {"x": size})
     assert (derivation.structure.kind, derivation.structure.nonzeros) == (kind, nonzeros)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "nonzeros"),
+    [
+        ("A + A.T", "sparse", "2*n**2 - n"),
+        ("A - A.T", "sparse", "2*n**2 - 2*n"),  # the terms cancel on the diagonal
+        ("A @ A", "Kronecker sum", "2*n**3 - n**2"),
+        ("A / trace(A)", "sparse", "n**3 + n**2 - n"),
+        ("tril(A)", "diagonal", "((n**2 + n)//2)"),
+        ("triu(A, 1)", "diagonal", "((n**2 - n)//2)"),
+        ("cumsum(A, axis=0)", "block-diagonal", "n*((n**2 + n)//2)"),
+        ("diag(A)", "block-diagonal", "n"),
+        ("diag(sum(A, axis=1))", "block-diagonal", "n**2"),
+        ("A[1:, :-1] - A[:-1, 1:]", "sparse", "2*n**2 - 4*n + 2"),
+        ("trace(A)**2", "sparse", "n"),
+        ("A[0] @ A[:, 0]", "sparse", "2*n - 1"),
+        ("det(A)", "dense", "n**2"),
+        ("trace(A) * A", "sparse", "n**3 + n**2 - n"),
+    ],
+)
+def test_the_entries_that_can_differ_from_zero_are_counted_once_each(
+    text: str, kind: str, nonzeros: str
+) -> None:
+    derivation = derive(text, "A", {"A": "n n"})
+    assert (derivation.structure.kind, derivation.structure.nonzeros) == (kind, nonzeros)
+    for n in (2, 3, 5):
+        points = (np.random.default_rng(seed).normal(size=(n, n)) for seed in range(3))
+        seen = np.any([derivation.evaluate({"A": at}) != 0 for at in points], axis=0)
+        assert int(evaluate(nonzeros, {"n": n})) == seen.sum()

@@ -314,8 +314,8 @@ class Derivation(Result):
                 + (" twice" if self.order == 2 else "")
                 + f". Shape {self.shape_statement} ({self.layout} layout: "
                 + ("output × input" if self.layout == "numerator" else "input × output")
-                + f"). Structure: {self.structure.kind}, {self.structure.nonzeros} of "
-                + f"{self.structure.entries} entries can differ from zero. {self.structure.reason}"
+                + f"). Structure: {self.structure.kind}, at most {self.structure.nonzeros} of "
+                + f"{self.structure.entries} entries differ from zero. {self.structure.reason}"
             )
         ]
         found.append(

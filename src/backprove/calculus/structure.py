@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from backprove.calculus.nonzeros import entry_count, nonzero_count
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Size
-from backprove.notation.brackets import solvable
+from backprove.notation.axes import Axis
 from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num, Ref, Sum, Tensor
 
 MAX_TERMS = 64
@@ -22,7 +22,7 @@ class Structure:
         kind: ``zero``, ``constant``, ``identity``, ``scaled identity``, ``diagonal``,
             ``diagonal + rank r``, ``block-diagonal``, ``Kronecker``, ``Kronecker sum``,
             ``permutation``, ``triangular``, ``banded``, ``rank r``, ``sparse`` or ``dense``.
-        nonzeros: the number of entries that can differ from zero, as a formula.
+        nonzeros: how many entries can differ from zero at most, as a formula.
         entries: the number of all entries, as a formula.
         reason: one sentence that says why.
     """
@@ -43,6 +43,12 @@ class Monomial:
     pairs: tuple[tuple[Axis, Axis], ...]
     conditions: tuple[Bracket, ...]
     rest: Expr
+
+    @property
+    def brackets(self) -> list[Bracket]:
+        """All conditions on indices, the deltas among them."""
+        deltas = [b.delta(first, second) for first, second in self.pairs]
+        return [d for d in deltas if isinstance(d, Bracket)] + list(self.conditions)
 
 
 def monomials(body: Expr) -> list[Monomial] | None:
@@ -144,20 +150,32 @@ def classify(tensor: Tensor, outputs: Sequence[Axis]) -> Structure:
         ``dense`` means that no structure was found.
     """
     inputs = [a for a in tensor.axes if a not in outputs]
-    jacobian = _Jacobian(list(outputs), inputs, _product(tensor.axes))
+    jacobian = _Jacobian(list(outputs), inputs, str(entry_count(tensor.axes)))
     terms = monomials(tensor.body)
     if tensor.body is ZERO or terms == []:
-        return jacobian.found("zero", "The result is zero for all values.", "0")
+        return replace(jacobian.found("zero", "The result is zero for all values."), nonzeros="0")
     if terms is None:
         reason = "The expression has too many terms to look for structure."
         return jacobian.found("dense", reason)
+    nonzeros = str(nonzero_count([(t.brackets, t.rest) for t in terms], tensor.axes))
     if not outputs or not inputs:
-        if not tensor.body.children() and not isinstance(tensor.body, Ref):
-            return jacobian.found("constant", "No input occurs in the derivative.")
-        return jacobian.found("dense", "A gradient: every entry can differ from zero.")
-    if any(t.conditions for t in terms):
-        return jacobian.restricted(terms)
-    return jacobian.joined(terms)
+        found = _vector(tensor.body, jacobian, nonzeros != jacobian.entries)
+    elif any(t.conditions for t in terms):
+        found = jacobian.restricted(terms)
+    else:
+        found = jacobian.joined(terms)
+    if found.kind == "dense" and nonzeros != jacobian.entries:
+        found = replace(found, kind="sparse", reason="Deltas restrict the entries of every term.")
+    return replace(found, nonzeros=nonzeros)
+
+
+def _vector(body: Expr, jacobian: _Jacobian, sparse: bool) -> Structure:
+    """The structure of a gradient, or of the derivative by a number."""
+    if not body.children() and not isinstance(body, Ref | Bracket):
+        return jacobian.found("constant", "No input occurs in the derivative.")
+    if sparse:
+        return jacobian.found("sparse", "Conditions on indices restrict the entries.")
+    return jacobian.found("dense", "Every entry can differ from zero.")
 
 
 @dataclass(frozen=True)
@@ -168,14 +186,14 @@ class _Jacobian:
     inputs: list[Axis]
     entries: str
 
-    def found(self, kind: str, reason: str, nonzeros: str = "") -> Structure:
-        """A structure; every entry can differ from zero where ``nonzeros`` does not say less."""
-        return Structure(kind, nonzeros or self.entries, self.entries, reason)
+    def found(self, kind: str, reason: str) -> Structure:
+        """A structure; the entries that can differ from zero are counted afterwards."""
+        return Structure(kind, self.entries, self.entries, reason)
 
     def joined(self, terms: list[Monomial]) -> Structure:
         """The structure of terms that only deltas between output and input restrict."""
         matches = [self._matched(t) for t in terms]
-        full = [len(m) == len(self.outputs) == len(self.inputs) for m in matches]
+        full = [self._is_full(m) for m in matches]
         if all(full):
             return self._all_deltas(terms, matches)
         others = [t for t, f in zip(terms, full, strict=True) if not f]
@@ -192,32 +210,25 @@ class _Jacobian:
         return self._blocks(terms, matches)
 
     def _all_deltas(self, terms: list[Monomial], matches: list[dict[Axis, Axis]]) -> Structure:
-        count = _product(self.outputs)
         first = terms[0].rest
         if not all(map(self._straight, matches)):
             if len(terms) == 1 and first is ONE:
-                return self.found(
-                    "permutation", "One delta for each axis, in another order.", count
-                )
-            return self.found("sparse", "Every term holds a delta for each axis.", count)
+                return self.found("permutation", "One delta for each axis, in another order.")
+            return self.found("sparse", "Every term holds a delta for each axis.")
         if len(terms) == 1 and not first.axes:
             kind = "identity" if first is ONE else "scaled identity"
-            reason = "A delta for each axis, and the factor depends on no index."
-            return self.found(kind, reason, count)
-        reason = "Diagonal because elementwise: a delta for each axis."
-        return self.found("diagonal", reason, count)
+            return self.found(kind, "A delta for each axis, and the factor depends on no index.")
+        return self.found("diagonal", "Diagonal because elementwise: a delta for each axis.")
 
     def _blocks(self, terms: list[Monomial], matches: list[dict[Axis, Axis]]) -> Structure:
         common = set(matches[0].items()).intersection(*(m.items() for m in matches[1:]))
         kron = [self._is_kronecker(t, m) for t, m in zip(terms, matches, strict=True)]
         if common:
-            joined = {second for _, second in common}
-            nonzeros = _product(self.outputs + [a for a in self.inputs if a not in joined])
             if len(terms) == 1 and kron[0]:
                 reason = "A product of factors for separate pairs of axes."
-                return self.found("Kronecker", reason, nonzeros)
+                return self.found("Kronecker", reason)
             reason = "A delta joins an output axis and an input axis in every term."
-            return self.found("block-diagonal", reason, nonzeros)
+            return self.found("block-diagonal", reason)
         if all(kron) and len(self.outputs) > 1:
             kind = "Kronecker" if len(terms) == 1 else "Kronecker sum"
             return self.found(kind, "Each term is a product of factors for separate pairs of axes.")
@@ -232,21 +243,17 @@ class _Jacobian:
             if signs in ({1}, {-1}):
                 return self.found("triangular", "Every term holds an order of the two indices.")
         if single and self._is_reversal(terms):
-            return self.found(
-                "permutation", "The entries in the opposite order.", _product(self.outputs)
-            )
-        count = str(Size.of(len(terms)) * self.outputs[0].size) if self.outputs else ""
+            return self.found("permutation", "The entries in the opposite order.")
         if single and all(t.pairs or t.conditions for t in terms):
             if all(map(self._fixes_distance, conditions)):
-                return self.found("banded", "Every term fixes the distance of the indices.", count)
-            if all(t.pairs or any(map(self._picks_one, t.conditions)) for t in terms):
-                reason = "Every term holds an equation for the input's index."
-                return self.found("sparse", reason, count)
+                return self.found("banded", "Every term fixes the distance of the indices.")
+        matches = [self._matched(t) for t in terms]
+        if all(self._is_full(m) and self._straight(m) for m in matches):
+            return self.found("diagonal", "A delta for each axis, under further conditions.")
+        if set(matches[0].items()).intersection(*(m.items() for m in matches[1:])):
+            reason = "A delta joins an output axis and an input axis in every term."
+            return self.found("block-diagonal", reason)
         return self.found("sparse", "Conditions on indices restrict the entries.")
-
-    def _picks_one(self, condition: Bracket) -> bool:
-        """True if the condition leaves one input for each output."""
-        return condition.relation == "==" and solvable(condition.index, self.inputs[0])
 
     def _fixes_distance(self, condition: Bracket) -> bool:
         """True for ``[i = j + c]`` of an output ``i`` and an input ``j`` with an integer ``c``."""
@@ -287,6 +294,10 @@ class _Jacobian:
         both = [pair for first, second in term.pairs for pair in ((first, second), (second, first))]
         return {o: i for o, i in both if o in self.outputs and i in self.inputs}
 
+    def _is_full(self, match: dict[Axis, Axis]) -> bool:
+        """True if deltas join every output axis to an input axis of its own, and none is left."""
+        return len(match) == len(set(match.values())) == len(self.outputs) == len(self.inputs)
+
     def _straight(self, match: dict[Axis, Axis]) -> bool:
         """True if each output axis is joined to the input axis of the same place."""
         same_rank = len(self.outputs) == len(self.inputs)
@@ -294,6 +305,8 @@ class _Jacobian:
 
     def _is_kronecker(self, term: Monomial, match: dict[Axis, Axis]) -> bool:
         """True if every factor belongs to one output axis and one input axis at most."""
+        if len(match) < len(term.pairs):
+            return False  # a delta joins two axes of the output, or two of the input
         used = [frozenset(pair) for pair in match.items()]
         for group in _groups(term.rest):
             rows, columns = group.intersection(self.outputs), group.intersection(self.inputs)
@@ -319,11 +332,3 @@ def _groups(rest: Expr) -> list[frozenset[Axis]]:
     """The axes of each factor."""
     factors = [f for f, _ in rest.factors] if isinstance(rest, Mul) else [rest]
     return [frozenset(f.axes) for f in factors]
-
-
-def _product(axes: Iterable[Axis]) -> str:
-    """The number of entries over the axes, as a formula."""
-    total = Size.of(1)
-    for axis in axes:
-        total = total * axis.size
-    return str(total)

@@ -202,7 +202,7 @@ class Size:
         if not self.terms:
             return "0"
         text = ""
-        for monomial, coefficient in self.terms:
+        for monomial, coefficient in sorted(self.terms, key=lambda item: -_degree(item[0])):
             names = [f"{a}" if p == 1 else f"{a}**{p}" for a, p in monomial]
             if abs(coefficient) != 1 or not names:
                 names.insert(0, str(abs(coefficient)))
@@ -210,6 +210,10 @@ class Size:
             piece = "*".join(names)
             text = f"{text} {sign} {piece}" if text else ("-" if sign == "-" else "") + piece
         return text
+
+
+def _degree(monomial: Monomial) -> int:
+    return sum(power for _, power in monomial)
 
 
 _integer_sizes: dict[int, Size] = {}
