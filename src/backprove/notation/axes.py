@@ -22,20 +22,32 @@ _MASK = (1 << 61) - 1
 def stable_hash(*parts: object) -> int:
     """A hash of integers, strings and tuples that is the same in every process."""
     # Python gives -1 and -2 the same hash, so negative numbers move down by one.
-    numbers = [p - (p < 0) if isinstance(p, int) else _text_hash(p) for p in parts]
+    numbers = [
+        (p if p >= 0 else p - 1) if type(p) is int else text_hash(p) if type(p) is not bool else +p
+        for p in parts
+    ]
     return hash(tuple(numbers)) & _MASK
+
+
+def joined_hash(tag: int, *keys: int) -> int:
+    """:func:`stable_hash` of a text with the given hash and of keys, none of which is negative."""
+    return hash((tag, *keys)) & _MASK
 
 
 _text_hashes: dict[object, int] = {}
 
 
-def _text_hash(part: object) -> int:
+def text_hash(part: object) -> int:
+    """The hash of one text, as :func:`stable_hash` counts it."""
     known = _text_hashes.get(part)
     if known is None:
         known = int.from_bytes(blake2b(repr(part).encode(), digest_size=7).digest(), "big")
         if len(_text_hashes) < 100_000:
             _text_hashes[part] = known
     return known
+
+
+_INDEX = text_hash("index")
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,9 @@ class Size:
         if found is None:
             found = object.__new__(cls)
             found.terms = kept
-            found._hash = stable_hash(repr(kept))
+            # The hash of the text, as stable_hash has it; sizes are too many to keep their texts.
+            digest = blake2b(repr(repr(kept)).encode(), digest_size=7).digest()
+            found._hash = hash((int.from_bytes(digest, "big"),)) & _MASK
             _interned_sizes[kept] = found
         return found
 
@@ -131,8 +145,12 @@ class Size:
 
     def floor_divide(self, divisor: int) -> Size:
         """The size ``self // divisor`` for a positive integer divisor."""
-        if all(c % divisor == 0 for _, c in self.terms):
-            return Size({m: c // divisor for m, c in self.terms})
+        whole = Size({m: c // divisor for m, c in self.terms})
+        rest = Size({m: c % divisor for m, c in self.terms})
+        if (rest.constant or 0) < divisor and rest.constant is not None:
+            return whole
+        if whole.terms:
+            return whole + rest.floor_divide(divisor)
         quotients = [(m, c) for m, c in self.terms if any(isinstance(a, Quotient) for a, _ in m)]
         if len(quotients) == 1 and quotients[0][1] == 1 and len(quotients[0][0]) == 1:
             ((inner, power),) = quotients[0][0]
@@ -240,14 +258,16 @@ class Axis:
     position, so that expressions that differ in the names of bound indices are one object.
     """
 
-    __slots__ = ("bound", "key", "level", "name", "size")
+    __slots__ = ("alone", "bound", "key", "level", "name", "size")
     _counter = itertools.count(1)
+    alone: Index | None
 
     def __init__(self, size: Size, name: str = "", *, level: int = -1, place: int = 0) -> None:
         self.size = size
         self.name = name
         self.level = level
         self.bound = level >= 0
+        self.alone = None  # the index that is this axis, once it is needed
         self.key = (
             stable_hash("bound", hash(size), level, place) if self.bound else next(Axis._counter)
         )
@@ -279,6 +299,14 @@ class Floor:
         self.weight: int = 1 + index.weight
         self.key = stable_hash("floor", index.key, hash(divisor))
 
+    def bounds(self) -> tuple[Size, Size] | None:
+        """Sizes (least, greatest) between which the floor lies, or None if that is not clear."""
+        limits = self.index.bounds()
+        if limits is None:
+            return None
+        low, high = (_quotient(s, self.divisor) for s in limits)
+        return None if low is None or high is None else (low, high)
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Floor) and self.index == other.index and self.divisor == other.divisor
@@ -306,17 +334,22 @@ class Index:
 
     def __init__(self, terms: Mapping[IndexAtom, Size], offset: Size) -> None:
         kept = [(a, c) for a, c in terms.items() if c.terms]
-        kept.sort(key=lambda item: item[0].key)
+        if len(kept) > 1:
+            kept.sort(key=_atom_key)
         self.terms: tuple[tuple[IndexAtom, Size], ...] = tuple(kept)
         self.offset = offset
-        axes: set[Axis] = set()
+        axes: list[Axis] = []
         self.weight = 0  # how many floors it has when written out
-        for atom, _ in kept:
-            axes |= atom.axes if isinstance(atom, Floor) else {atom}
-            self.weight += atom.weight if isinstance(atom, Floor) else 0
+        parts = []
+        for atom, coefficient in kept:
+            if isinstance(atom, Floor):
+                axes.extend(atom.axes)
+                self.weight += atom.weight
+            else:
+                axes.append(atom)
+            parts += (atom.key, coefficient._hash)
         self.axes = frozenset(axes)
-        parts = [x for a, c in kept for x in (a.key, hash(c))]
-        self.key = stable_hash("index", hash(offset), *parts)
+        self.key = joined_hash(_INDEX, offset._hash, *parts)
 
     @staticmethod
     def of(value: int | Size | Axis | Index) -> Index:
@@ -324,7 +357,9 @@ class Index:
         if isinstance(value, Index):
             return value
         if isinstance(value, Axis):
-            return Index({value: Size.of(1)}, Size.of(0))
+            if value.alone is None:
+                value.alone = Index({value: Size.of(1)}, Size.of(0))
+            return value.alone
         return Index({}, Size.of(value))
 
     @property
@@ -343,8 +378,10 @@ class Index:
 
     def substitute(self, mapping: Mapping[Axis, Index]) -> Index:
         """The index with axes replaced by indices."""
-        if not any(a in mapping for a in self.axes):
+        if self.axes.isdisjoint(mapping):
             return self
+        if (axis := self.axis) is not None:
+            return mapping[axis]
         total = Index.of(self.offset)
         for atom, coefficient in self.terms:
             if isinstance(atom, Floor):
@@ -366,7 +403,7 @@ class Index:
         low = high = self.offset
         for atom, coefficient in self.terms:
             if isinstance(atom, Floor):
-                return None
+                return _bounds_with_floor(self, atom, coefficient)
             reach = coefficient * (atom.size - 1)
             if coefficient.surely_nonnegative():
                 high = high + reach
@@ -386,9 +423,14 @@ class Index:
 
     def __add__(self, other: int | Size | Axis | Index) -> Index:
         other = Index.of(other)
+        if not other.terms and not other.offset.terms:
+            return self
+        if not self.terms and not self.offset.terms:
+            return other
         terms = dict(self.terms)
         for atom, coefficient in other.terms:
-            terms[atom] = terms.get(atom, Size.of(0)) + coefficient
+            known = terms.get(atom)
+            terms[atom] = coefficient if known is None else known + coefficient
         return Index(terms, self.offset + other.offset)
 
     def __mul__(self, factor: int | Size) -> Index:
@@ -421,6 +463,45 @@ class Index:
         if self.offset.terms or not text:
             text = f"{text} + {self.offset}" if text else str(self.offset)
         return text
+
+
+def _atom_key(term: tuple[IndexAtom, Size]) -> int:
+    return term[0].key
+
+
+def _bounds_with_floor(index: Index, floor: Floor, coefficient: Size) -> tuple[Size, Size] | None:
+    """The bounds of an index, a floor of it first: alone, or as part of a remainder."""
+    rest = index - Index({floor: coefficient}, Size.of(0))
+    factor = divide_exactly(-coefficient, floor.divisor)
+    known = dict(index.terms)
+    if factor is not None and all(known.get(a) == c * factor for a, c in floor.index.terms):
+        # m*x - m*d*floor(x/d) is m times the remainder of x by d.
+        rest, coefficient = rest - floor.index * factor, factor
+        limits: tuple[Size, Size] | None = (Size.of(0), floor.divisor - 1)
+    else:
+        limits = floor.bounds()
+    others = rest.bounds()
+    if limits is None or others is None:
+        return None
+    if (-coefficient).surely_nonnegative():
+        limits = limits[1], limits[0]
+    elif not coefficient.surely_nonnegative():
+        return None
+    return others[0] + coefficient * limits[0], others[1] + coefficient * limits[1]
+
+
+def _quotient(size: Size, divisor: Size) -> Size | None:
+    """``floor(size / divisor)`` at all sizes >= 1, or None if that is not one polynomial."""
+    if divisor.constant is not None:
+        return size.floor_divide(divisor.constant)
+    parts = [(Size({m: c}), divide_exactly(Size({m: c}), divisor)) for m, c in size.terms]
+    whole = sum((q for _, q in parts if q is not None), Size.of(0))
+    rest = sum((p for p, q in parts if q is None), Size.of(0))
+    if nonnegative(rest) and nonnegative(divisor - 1 - rest):
+        return whole
+    if nonnegative(-rest - 1) and nonnegative(rest + divisor):
+        return whole - 1
+    return None
 
 
 def nonnegative(size: Size) -> bool:

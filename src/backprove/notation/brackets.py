@@ -8,11 +8,13 @@ from backprove.notation.axes import Axis, Index, Size, nonnegative
 from backprove.notation.effort import spend
 from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num
 
+_PLUS, _MINUS = Size.of(1), Size.of(-1)
+
 
 def bracket(relation: str, index: Index) -> Expr:
     """The indicator of ``index == 0`` or ``index <= 0``, decided where that is possible."""
     if relation == "==" and _is_plain_delta(index) and not _joins_single_axis(index):
-        return Bracket("==", index if index.terms[0][1].constant == 1 else -index)
+        return Bracket("==", index if index.terms[0][1] is _PLUS else -index)
     spend(2 + len(index.terms))
     index = index.without_single_axes()
     limits = index.bounds()
@@ -39,8 +41,9 @@ def _is_plain_delta(index: Index) -> bool:
     if len(index.terms) != 2 or index.offset.terms:
         return False
     (first, c1), (second, c2) = index.terms
-    plain = isinstance(first, Axis) and isinstance(second, Axis)
-    return plain and {c1.constant, c2.constant} == {1, -1}
+    if not (isinstance(first, Axis) and isinstance(second, Axis)):
+        return False
+    return (c1 is _PLUS and c2 is _MINUS) or (c1 is _MINUS and c2 is _PLUS)
 
 
 def _joins_single_axis(index: Index) -> bool:
@@ -55,11 +58,22 @@ def _positive(size: Size) -> bool:
 
 def delta(first: int | Size | Axis | Index, second: int | Size | Axis | Index) -> Expr:
     """The Kronecker delta of two indices."""
-    return bracket("==", Index.of(first) - Index.of(second))
+    one, two = Index.of(first), Index.of(second)
+    a, c = one.axis, two.axis
+    if a is not None and c is not None and a is not c and (a.size is c.size or _both_long(a, c)):
+        positive, negative = (a, c) if a.key < c.key else (c, a)
+        return Bracket("==", Index({positive: _PLUS, negative: _MINUS}, Size.of(0)))
+    return bracket("==", one - two)
+
+
+def _both_long(first: Axis, second: Axis) -> bool:
+    return not (first.size == 1 or second.size == 1)
 
 
 def newest_axis(index: Index) -> Axis | None:
     """The newest axis that ``index == 0`` determines."""
+    if _is_plain_delta(index):
+        return max(index.axes, key=lambda a: (not a.bound, a.key))
     candidates = [
         a
         for a, c in index.terms
@@ -69,7 +83,9 @@ def newest_axis(index: Index) -> Axis | None:
 
 
 def _inside_floor(axis: Axis, index: Index) -> bool:
-    return any(not isinstance(atom, Axis) and axis in atom.axes for atom, _ in index.terms)
+    return index.weight > 0 and any(
+        not isinstance(atom, Axis) and axis in atom.axes for atom, _ in index.terms
+    )
 
 
 def solve(index: Index, axis: Axis) -> Index:
@@ -111,6 +127,8 @@ def has_delta(term: Expr, axes: Sequence[Axis]) -> bool:
 
 
 def solvable(index: Index, axis: Axis) -> bool:
+    if axis not in index.axes:
+        return False
     coefficient = dict(index.terms).get(axis)
     return (
         coefficient is not None

@@ -23,6 +23,7 @@ from backprove.notation.canonical_order import coloured_hash as coloured_hash
 from backprove.notation.effort import spend
 from backprove.notation.expressions import (
     ONE,
+    UNIT,
     ZERO,
     Add,
     Array,
@@ -49,6 +50,8 @@ from backprove.notation.leaves import ref as ref
 from backprove.notation.leaves import size_of_name as size_of_name
 from backprove.notation.leaves import split_coefficient as split_coefficient
 
+_MINUS_ONE = num(-1)
+
 
 def size_value(size: Size) -> Expr:
     """The number of entries along an axis, as a value."""
@@ -68,14 +71,15 @@ def indicator(relation: str, value: Expr) -> Expr:
         return (
             ONE if (v > 0 if relation == ">" else v >= 0 if relation == ">=" else v == 0) else ZERO
         )
-    if isinstance(value, Mul) and (value.coefficient > 0 or relation == "=="):
-        value = mul(num(1 / value.coefficient), value)
+    if isinstance(value, Mul) and value.coefficient != 1:
+        if value.coefficient > 0 or relation == "==":
+            return indicator(relation, mul(num(1 / value.coefficient), value))
     return Test(relation, value)
 
 
 def neg(value: Expr) -> Expr:
     """``-value``."""
-    return mul(num(-1), value)
+    return mul(_MINUS_ONE, value)
 
 
 def sub(first: Expr, second: Expr) -> Expr:
@@ -98,17 +102,17 @@ def add(*summands: Expr) -> Expr:
             constant += summand.constant
             spend(len(summand.terms) // 2)
             for term, coefficient in summand.terms:
-                terms[term] = terms.get(term, Fraction(0)) + coefficient
+                _collect(terms, term, coefficient)
             continue
         coefficient, term = split_coefficient(summand)
         if isinstance(term, Add):
             constant += coefficient * term.constant
             for inner, inner_coefficient in term.terms:
-                terms[inner] = terms.get(inner, Fraction(0)) + coefficient * inner_coefficient
+                _collect(terms, inner, coefficient * inner_coefficient)
         elif term is ONE:
             constant += coefficient
         else:
-            terms[term] = terms.get(term, Fraction(0)) + coefficient
+            _collect(terms, term, coefficient)
     kept = sorted(((t, c) for t, c in terms.items() if c), key=lambda item: item[0].key)
     if not kept:
         return Num(constant)
@@ -117,22 +121,31 @@ def add(*summands: Expr) -> Expr:
     return Add(constant, tuple(kept))
 
 
+def _collect(found: dict[Expr, Fraction], part: Expr, amount: Fraction) -> None:
+    """Add to the coefficient of a term, or to the exponent of a factor."""
+    known = found.get(part)
+    found[part] = amount if known is None else known + amount
+
+
 def mul(*factors: Expr) -> Expr:
     """The product of the given expressions."""
     spend(1 + len(factors))
-    coefficient = Fraction(1)
+    coefficient = UNIT
     powers: dict[Expr, Fraction] = {}
     for factor in factors:
+        if factor is ONE:
+            continue
         if isinstance(factor, Num):
-            coefficient *= factor.value
+            coefficient = factor.value if coefficient is UNIT else coefficient * factor.value
         elif isinstance(factor, Mul):
-            coefficient *= factor.coefficient
+            if factor.coefficient is not UNIT:
+                coefficient *= factor.coefficient
             spend(len(factor.factors) // 2)
             for base, exponent in factor.factors:
-                powers[base] = powers.get(base, Fraction(0)) + exponent
+                _collect(powers, base, exponent)
         else:
-            powers[factor] = powers.get(factor, Fraction(0)) + 1
-    if coefficient == 0:
+            _collect(powers, factor, UNIT)
+    if not coefficient:
         return ZERO
     powers, extra, changed = _tidy_powers(powers)
     if changed:
@@ -153,11 +166,11 @@ def _tidy_powers(
     changed = False
     exps: list[Expr] = []
     for base, exponent in powers.items():
-        if exponent == 0:
+        if not exponent:
             continue
-        if isinstance(base, (Bracket, Test)) and exponent > 0:
-            exponent = Fraction(1)
-        if exponent != 1:
+        if isinstance(base, (Bracket, Test)) and exponent is not UNIT and exponent > 0:
+            exponent = UNIT
+        if exponent is not UNIT and exponent != 1:
             whole = power(base, exponent)
             if not (isinstance(whole, Mul) and whole.factors == ((base, exponent),)):
                 extra.append(whole)
@@ -166,7 +179,7 @@ def _tidy_powers(
         if isinstance(base, Fn) and base.name == "exp":
             exps.append(base)
         kept[base] = exponent
-    if len(exps) > 1 or any(kept[e] != 1 for e in exps):
+    if len(exps) > 1 or (exps and kept[exps[0]] != 1):
         argument = add(*(mul(Num(kept[e]), e.args[0]) for e in exps if isinstance(e, Fn)))
         for e in exps:
             del kept[e]
@@ -197,10 +210,11 @@ def power(base: Expr, exponent: Number) -> Expr:
     Integer powers distribute over products; other powers do not, because ``(x**2)**(1/2)`` is
     ``abs(x)`` and not ``x``.
     """
-    exponent = Fraction(exponent)
-    if exponent == 1:
+    if exponent is UNIT or exponent == 1:
         return base
-    if exponent == 0:
+    if not isinstance(exponent, Fraction):
+        exponent = Fraction(exponent)
+    if not exponent:
         return ONE
     if isinstance(base, Num):
         return power_of_number(base.value, exponent)
@@ -218,7 +232,7 @@ def power(base: Expr, exponent: Number) -> Expr:
     if isinstance(base, Fn) and base.name == "abs" and exponent.denominator == 1:
         if exponent % 2 == 0:
             return power(base.args[0], exponent)
-    return Mul(Fraction(1), ((base, exponent),))
+    return Mul(UNIT, ((base, exponent),))
 
 
 def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
@@ -226,13 +240,13 @@ def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
         parts = [power(b, e * exponent) for b, e in base.factors]
         return mul(power_of_number(base.coefficient, exponent), *parts)
     if base.coefficient > 0 and base.coefficient != 1:
-        rest = product(Fraction(1), base.factors)
+        rest = product(UNIT, base.factors)
         return mul(power_of_number(base.coefficient, exponent), power(rest, exponent))
     positive = [(b, e) for b, e in base.factors if surely_positive(b)]
     if positive and base.coefficient == 1:
         rest = [(b, e) for b, e in base.factors if not surely_positive(b)]
         parts = [power(b, e * exponent) for b, e in positive]
-        return mul(*parts, *([power(product(Fraction(1), tuple(rest)), exponent)] if rest else []))
+        return mul(*parts, *([power(product(UNIT, tuple(rest)), exponent)] if rest else []))
     if len(base.factors) == 1 and base.coefficient == 1:
         inner, inner_exponent = base.factors[0]
         if inner_exponent.denominator % 2 == 0 or inner_exponent.numerator % 2:
@@ -241,11 +255,11 @@ def _power_of_product(base: Mul, exponent: Fraction) -> Expr:
             return power(inner, inner_exponent * exponent)
         absolute = fn("abs", inner)
         return (
-            Mul(Fraction(1), ((absolute, inner_exponent * exponent),))
+            Mul(UNIT, ((absolute, inner_exponent * exponent),))
             if (inner_exponent * exponent != 1)
             else absolute
         )
-    return Mul(Fraction(1), ((base, exponent),))
+    return Mul(UNIT, ((base, exponent),))
 
 
 def fn(name: str, *args: Expr) -> Expr:

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 from weakref import WeakValueDictionary
 
-from backprove.notation.axes import Axis, Index, Size, stable_hash
+from backprove.notation.axes import Axis, Index, Size, joined_hash, stable_hash, text_hash
 
 DOMAINS = (
     "real",
@@ -53,7 +54,7 @@ class Array:
     order: int = 0
     sampled: str = ""
 
-    @property
+    @cached_property
     def key(self) -> int:
         """A hash that is the same in every process."""
         return stable_hash("array", self.name, self.domain, *map(hash, self.shape))
@@ -88,6 +89,20 @@ class Expr:
 
 _interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _NO_AXES: frozenset[Axis] = frozenset()
+_REF, _BRACKET = text_hash("ref"), text_hash("bracket")
+UNIT = Fraction(1)
+"""The usual coefficient and exponent; to be known by identity spares most of the arithmetic."""
+
+
+def _exact(value: Fraction) -> Fraction | int:
+    """A number that is equal and has the same hash, which is dear for a fraction."""
+    if value is UNIT:
+        return 1
+    return value.numerator if value.denominator == 1 else value
+
+
+def _ratio(value: Fraction) -> tuple[int, int]:
+    return (1, 1) if value is UNIT else value.as_integer_ratio()
 
 
 def _join(children: Iterable[Expr]) -> tuple[frozenset[Axis], int, int]:
@@ -109,7 +124,7 @@ class Num(Expr):
     value: Fraction
 
     def __new__(cls, value: Fraction) -> Num:
-        found = _interned.get((cls, value))
+        found = _interned.get((cls, _exact(value)))
         if found is None:
             found = object.__new__(cls)
             found.value = value
@@ -149,9 +164,9 @@ class Ref(Expr):
         if found is None:
             found = object.__new__(cls)
             found.array, found.at = array, at
-            found.axes = frozenset().union(*(i.axes for i in at)) if at else _NO_AXES
-            found.level, found.weight = 0, 1 + sum(i.weight for i in at)
-            found.key = stable_hash("ref", array.key, *(i.key for i in at))
+            found.axes = frozenset().union(*[i.axes for i in at]) if at else _NO_AXES
+            found.level, found.weight = 0, 1 + sum([i.weight for i in at])
+            found.key = joined_hash(_REF, array.key, *[i.key for i in at])
             _interned[cls, array, at] = found
         return found
 
@@ -169,7 +184,7 @@ class Bracket(Expr):
             found = object.__new__(cls)
             found.relation, found.index = relation, index
             found.axes, found.level, found.weight = index.axes, 0, 1 + index.weight
-            found.key = stable_hash("bracket", relation, index.key)
+            found.key = joined_hash(_BRACKET, text_hash(relation), index.key)
             _interned[cls, relation, index] = found
         return found
 
@@ -204,14 +219,15 @@ class Mul(Expr):
     factors: tuple[tuple[Expr, Fraction], ...]
 
     def __new__(cls, coefficient: Fraction, factors: tuple[tuple[Expr, Fraction], ...]) -> Mul:
-        found = _interned.get((cls, coefficient, factors))
+        key = cls, _exact(coefficient), tuple([(b, _exact(e)) for b, e in factors])
+        found = _interned.get(key)
         if found is None:
             found = object.__new__(cls)
             found.coefficient, found.factors = coefficient, factors
             found.axes, found.level, found.weight = _join(b for b, _ in factors)
-            parts = [x for b, e in factors for x in (b.key, e.numerator, e.denominator)]
+            parts = [x for b, e in factors for x in (b.key, *_ratio(e))]
             found.key = stable_hash("mul", coefficient.numerator, coefficient.denominator, *parts)
-            _interned[cls, coefficient, factors] = found
+            _interned[key] = found
         return found
 
     def children(self) -> tuple[Expr, ...]:
@@ -226,14 +242,15 @@ class Add(Expr):
     terms: tuple[tuple[Expr, Fraction], ...]
 
     def __new__(cls, constant: Fraction, terms: tuple[tuple[Expr, Fraction], ...]) -> Add:
-        found = _interned.get((cls, constant, terms))
+        key = cls, _exact(constant), tuple([(t, _exact(c)) for t, c in terms])
+        found = _interned.get(key)
         if found is None:
             found = object.__new__(cls)
             found.constant, found.terms = constant, terms
             found.axes, found.level, found.weight = _join(t for t, _ in terms)
-            parts = [x for t, c in terms for x in (t.key, c.numerator, c.denominator)]
+            parts = [x for t, c in terms for x in (t.key, *_ratio(c))]
             found.key = stable_hash("add", constant.numerator, constant.denominator, *parts)
-            _interned[cls, constant, terms] = found
+            _interned[key] = found
         return found
 
     def children(self) -> tuple[Expr, ...]:
@@ -368,7 +385,7 @@ class Tensor:
 
 
 ZERO = Num(Fraction(0))
-ONE = Num(Fraction(1))
+ONE = Num(UNIT)
 
 
 def describe(expr: Expr) -> str:

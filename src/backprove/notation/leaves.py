@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from backprove.notation.axes import Axis, Index, Quotient, Size
-from backprove.notation.expressions import ONE, ZERO, Array, Expr, Mul, Named, Num, Ref, Tensor
+from backprove.notation.expressions import (
+    ONE,
+    UNIT,
+    ZERO,
+    Array,
+    Expr,
+    Mul,
+    Named,
+    Num,
+    Ref,
+    Tensor,
+)
 
 Number = int | Fraction
 PI = Named("constant", "pi")
@@ -49,17 +60,17 @@ def split_coefficient(expr: Expr) -> tuple[Fraction, Expr]:
     """The numeric factor of an expression, and the rest."""
     if isinstance(expr, Num):
         return expr.value, ONE
-    if isinstance(expr, Mul) and expr.coefficient != 1:
-        return expr.coefficient, product(Fraction(1), expr.factors)
-    return Fraction(1), expr
+    if isinstance(expr, Mul) and expr.coefficient is not UNIT and expr.coefficient != 1:
+        return expr.coefficient, product(UNIT, expr.factors)
+    return UNIT, expr
 
 
 def product(coefficient: Fraction, factors: tuple[tuple[Expr, Fraction], ...]) -> Expr:
     """Factors in canonical order with a coefficient, as one node."""
-    if coefficient == 0:
+    if not coefficient:
         return ZERO
     if not factors:
         return Num(coefficient)
-    if coefficient == 1 and len(factors) == 1 and factors[0][1] == 1:
+    if len(factors) == 1 and coefficient == 1 and factors[0][1] == 1:
         return factors[0][0]
     return Mul(coefficient, factors)
