@@ -11,9 +11,9 @@ import pytest
 from backprove.errors import BackproveError
 from backprove.networks import MLP, initialise
 from backprove.theorems import THEOREMS, experiment, gradient_support, prove, symmetry
+from backprove.theorems.certificates import check_certificate
 from backprove.theorems.dense import start
-from backprove.theorems.network_certificates import check_network_certificate
-from backprove.theorems.saturation import gradient_bounds
+from backprove.theorems.gradient_bounds import gradient_bounds
 from backprove.theorems.scales import stable_step
 
 NEEDED = {
@@ -33,8 +33,9 @@ def test_a_theorem_has_its_parts(name: str) -> None:
     assert found.statement and found.facts and found.source
     assert found.level == "advisory" or found.proof
     assert json.dumps(found.to_dict()["name"]) and found.text() and found.html()
+    assert (found.certificate is None) == (name == "features")
     if found.certificate:
-        check_network_certificate(found.certificate)
+        assert check_certificate(json.loads(json.dumps(found.certificate)))
     for fact in found.facts.values():
         assert fact.level in ("proved", "measured", "advisory")
 

@@ -15,12 +15,16 @@ import pytest
 
 from backprove.functions import ELEMENTWISE
 from backprove.theorems import network_certificates as checker
-from backprove.theorems.dense import activation, start
+from backprove.theorems.dense import DenseNetwork, activation, start
 from backprove.theorems.depth import collapse
 from backprove.theorems.dropout import dropout
 from backprove.theorems.gradient_support import gradient_support
-from backprove.theorems.network_certificates import Refused, check_network_certificate
-from backprove.theorems.symmetry import symmetry
+from backprove.theorems.network_certificates import (
+    NETWORK_KINDS,
+    Refused,
+    check_network_certificate,
+)
+from backprove.theorems.symmetry import XOR, symmetry
 from theorems.test_symmetry import planted
 
 
@@ -32,8 +36,17 @@ def certificates() -> list[dict[str, Any]]:
         gradient_support(start("relu(2)+linear(1)", 2, "zeros", bias=-1.0), steps=0).certificate,
         collapse("linear(3)+linear(1)", inputs=2).certificate,
         dropout(masks=0).certificate,
+        gradient_support(dead_units(), data=XOR, steps=0).certificate,
     ]
-    return [dict(each) for each in found if each]
+    parts = [part for each in found if each for part in each.get("parts", [each])]
+    return [dict(part) for part in parts if part["kind"] in NETWORK_KINDS]
+
+
+def dead_units() -> DenseNetwork:
+    """A network of which two units are off for all examples of XOR, and only for them."""
+    network = start("relu(3)+tanh(2)+linear(1)", 2, "normal:1", seed=4)
+    network.layers[0].biases[:] = [-9.0, 0.3, -8.0]
+    return network
 
 
 MUTATIONS = int(os.environ.get("BACKPROVE_MUTATIONS", "1000"))
@@ -72,6 +85,14 @@ def test_what_it_knows_of_activations_is_what_the_records_say() -> None:
             assert (float(act.value(zero)[0]) == 0) == (name in checker.ZERO_AT_ZERO), name
             if name != "sqrt":
                 assert (float(act.slope(zero)[0]) == 0) == (name in checker.FLAT_AT_ZERO), name
+
+
+def test_a_unit_that_is_off_for_the_examples_may_move_for_others() -> None:
+    (data,) = [each for each in CERTIFICATES if "examples" in each]
+    assert accepted(data)
+    assert not accepted({key: value for key, value in data.items() if key != "examples"})
+    assert not accepted({**data, "examples": [*data["examples"], ["100", "-100"]]})
+    assert not accepted({**data, "examples": []})
 
 
 def mutated(data: dict[str, Any], stream: random.Random) -> dict[str, Any]:
@@ -113,7 +134,9 @@ def still_true(data: dict[str, Any]) -> bool:
     ]
     stream = np.random.default_rng(0)
     x = stream.normal(size=(6, layers[0][0].shape[0]))
-    y = stream.normal(size=(6, layers[-1][0].shape[1]))
+    if "examples" in data:
+        x = np.array([[float(_fraction(v)) for v in row] for row in data["examples"]])
+    y = stream.normal(size=(len(x), layers[-1][0].shape[1]))
     hidden, z = [x], []
     for weights, biases, name in layers:
         z.append(hidden[-1] @ weights + biases)

@@ -7,7 +7,12 @@ import numpy as np
 from backprove.checking import check_equality
 from backprove.results import Chart, Table, Text
 from backprove.theorems.dense import Rule, activation, gradients, start, train
+from backprove.theorems.identities import Step, identities
 from backprove.theorems.theorem import Condition, Fact, Theorem
+
+_IDENTITY = Step("(E**2 - 1)/(E**2 + 1)", "=", "2*(E**2/(E**2 + 1)) - 1")
+_POSITIVE = Step("E/(E + 1)", ">", "0", "E/(E + 1)")
+_SAME_SIGN = Step("(d*a)*(d*b)", ">=", "0", "d**2*a*b")
 
 
 def zero_centred(*, width: int = 64, examples: int = 256, seed: int = 0) -> Theorem:
@@ -42,9 +47,12 @@ def zero_centred(*, width: int = 64, examples: int = 256, seed: int = 0) -> Theo
         ),
         conditions=[Condition("one example, or a batch in which δ keeps its sign", None)],
         proof=[
-            f"tanh z = 2σ(2z) - 1 ({identity.level}: {identity.evidence or identity.message}).",
+            f"tanh z = 2σ(2z) - 1 ({identity.level}: {identity.evidence or identity.message}). "
+            f"With E = exp z: {_IDENTITY}.",
             "z = Σ a_k w_k + b, so ∂L/∂w_k = δ a_k for one example.",
-            "If all a_k > 0, then sign(∂L/∂w_k) = sign(δ) for all k: the 2^n directions of signs "
+            f"Activations of sigmoids are above 0: {_POSITIVE}, for E = exp z > 0.",
+            f"Two gradients δ a and δ b of one unit never have opposite signs: {_SAME_SIGN}, "
+            "where d = δ and a, b > 0. So all have the sign of δ: the 2^n directions of signs "
             "shrink to 2, and a weight vector can move to others only by zig-zag.",
         ],
         facts={
@@ -61,6 +69,7 @@ def zero_centred(*, width: int = 64, examples: int = 256, seed: int = 0) -> Theo
                 False, "advisory", "tanh always trains better than the sigmoid; it usually does"
             ),
         },
+        certificate=identities([_IDENTITY, _POSITIVE, _SAME_SIGN], positive=["E", "a", "b"]),
         measurement=[
             Text(
                 f"Two hidden layers of {width} units on {examples} examples. Agreement of signs: "

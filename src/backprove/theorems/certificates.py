@@ -11,10 +11,13 @@ kind            what it proves
 ``weights``     these weights give every target of the problem
 ``impossible``  no weights do: in each case of a complete tree of cases, multipliers add
                 the inequalities up to a contradiction (Motzkin's transposition theorem)
+``all_of``      what each of its ``parts`` proves
 =============== ======================================================================
 
-Certificates about networks with given numbers have a checker of their own, as independent as this
-one: :mod:`backprove.theorems.network_certificates`.
+Certificates of other kinds have checkers of their own, as independent as this one: about networks
+with given numbers :mod:`backprove.theorems.network_certificates`, about bounds
+:mod:`backprove.theorems.bound_certificates`, and identities
+:mod:`backprove.theorems.algebra_certificates`.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Any
 
 MAX_POINTS, MAX_INPUTS, MAX_UNITS, MAX_NODES, MAX_DIGITS = 128, 32, 16, 50_000, 300
 MAX_WORK = 1_500_000  # entries of lines that a check writes down
+MAX_PARTS = 32
 _NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(/[0-9]{{1,{MAX_DIGITS}}})?\Z")
 _HIDDEN = ("relu", "abs", "threshold", "linear", "square")
 _OUTPUT = ("linear", "relu", "threshold", "sigmoid", "tanh", "abs", "square")
@@ -99,12 +103,16 @@ def check_certificate(data: Any, problem: Any = None) -> CertificateVerdict:
         if not isinstance(data, dict):
             raise _Refused("a certificate is a mapping")
         kind = data.get("kind")
+        if kind == "all_of" and problem is None:
+            _check_parts(data)
+            return CertificateVerdict(True, "every line was checked in exact arithmetic")
         if isinstance(kind, str) and kind in OTHERS and problem is None:
             if reason := OTHERS[kind](data):
                 raise _Refused(reason)
             return CertificateVerdict(True, "every line was checked in exact arithmetic")
         if not isinstance(kind, str) or kind not in KINDS:
-            raise _Refused(f"unknown kind; known are {', '.join([*KINDS, *OTHERS])}")
+            known = ", ".join([*KINDS, *OTHERS, "all_of"])
+            raise _Refused(f"unknown kind; known are {known}")
         own = _problem(data.get("problem"))
         if problem is not None and _problem(problem) != own:
             raise _Refused("it is about another problem")
@@ -112,6 +120,18 @@ def check_certificate(data: Any, problem: Any = None) -> CertificateVerdict:
     except _Refused as refusal:
         return CertificateVerdict(False, str(refusal))
     return CertificateVerdict(True, "every line was checked in exact arithmetic")
+
+
+def _check_parts(data: Mapping[str, Any]) -> None:
+    parts = _fields(data, {"kind", "parts"}, "a certificate of parts")["parts"]
+    if not isinstance(parts, list) or not 1 <= len(parts) <= MAX_PARTS:
+        raise _Refused(f"there are 1 to {MAX_PARTS} parts")
+    for number, part in enumerate(parts, 1):
+        if isinstance(part, dict) and part.get("kind") == "all_of":
+            raise _Refused("a part has no parts of its own")
+        verdict = check_certificate(part)
+        if not verdict:
+            raise _Refused(f"part {number}: {verdict.reason}")
 
 
 def lines_of(data: Any, negative: int, sides: Mapping[tuple[int, int], bool]) -> dict[str, Line]:

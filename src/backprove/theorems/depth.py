@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,11 +12,17 @@ from numpy.typing import ArrayLike
 from backprove.checking import check_equality
 from backprove.errors import SetupError
 from backprove.results import Block, Table, Text
+from backprove.theorems.bound_certificates import RANGES
 from backprove.theorems.dense import DenseNetwork, activation, start
+from backprove.theorems.identities import Step, identities
 from backprove.theorems.symmetry import exact_layer
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 Matrix = list[list[Fraction]]
+
+_JOINED = Step("W2 @ (W1 @ x + b1) + b2", "=", "(W2 @ W1) @ x + (W2 @ b1 + b2)")
+_ONE_ROW = Step("e @ (X @ W + u @ b)", "=", "(e @ X) @ W + (e @ u) @ b")
+_MAX_TARGETS = 1000
 
 
 def collapse(
@@ -66,7 +73,7 @@ def collapse(
         ),
         conditions=[Condition("no activation between the layers", True)],
         proof=[
-            f"W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2) ({identity.level}).",
+            f"{_JOINED} ({identity.level}).",
             "By induction over the layers, W is the product of all weights and b follows.",
         ],
         facts={
@@ -79,10 +86,16 @@ def collapse(
             ),
         },
         certificate={
-            "kind": "affine_map",
-            "layers": [exact_layer(layer) for layer in network.layers],
-            "weights": [[str(v) for v in row] for row in weights],
-            "biases": [str(v) for v in biases],
+            "kind": "all_of",
+            "parts": [
+                identities([_JOINED], matrices=["W1", "W2", "b1", "b2", "x"]),
+                {
+                    "kind": "affine_map",
+                    "layers": [exact_layer(layer) for layer in network.layers],
+                    "weights": [[str(v) for v in row] for row in weights],
+                    "biases": [str(v) for v in biases],
+                },
+            ],
         },
         measurement=[
             Text(f"On 100 random inputs network and affine map differ by at most {error:.1e}.")
@@ -130,12 +143,14 @@ def batching(*, depths: Sequence[int] = (1, 2, 4, 8), seed: int = 0) -> Theorem:
     False
     """
     rows: list[list[float]] = []
+    chains: list[dict[str, Any]] = []
     for depth in depths:
         network = start("+".join(["tanh(16)"] * depth + ["linear(1)"]), 8, seed=seed)
         x = np.random.Generator(np.random.PCG64(seed)).normal(size=(32, 8))
         loop = np.concatenate([network.predict(row[None]) for row in x])
-        # One product, one sum and one activation a layer, each of which needs the one before.
-        rows.append([depth, 3 * depth + 2, float(np.abs(loop - network.predict(x)).max())])
+        chains.append(_chain(depth))
+        length = len(chains[-1]["path"]) - 1
+        rows.append([depth, length, float(np.abs(loop - network.predict(x)).max())])
     return Theorem(
         name="Batches and layers",
         statement=(
@@ -145,10 +160,14 @@ def batching(*, depths: Sequence[int] = (1, 2, 4, 8), seed: int = 0) -> Theorem:
         ),
         conditions=[Condition("no normalisation over the batch", None)],
         proof=[
-            "Row i of X W depends on row i of X alone, so the product of the batch holds the "
-            "products of its rows.",
+            "Let e be the row that picks one example, and u the column of ones that adds a bias to "
+            f"every example: {_ONE_ROW}, and e u = 1. So what a layer takes for one example "
+            "depends on that example alone, and an activation acts entry by entry: by induction "
+            "over the layers the batch holds what a loop over examples gives.",
             "h_{l+1} = φ(h_l W_l + b_l) is a function of h_l: in the graph there is a path through "
-            "all layers, whose length is the number of operations that must follow each other.",
+            "all layers, whose length is the number of operations that must follow each other: one "
+            "product, one sum and one activation a layer. No chain is longer, for each operation "
+            "has a rank above those of its operands.",
         ],
         facts={
             "removes_loop_over_examples": Fact(True, "proved", "examples are independent"),
@@ -157,11 +176,34 @@ def batching(*, depths: Sequence[int] = (1, 2, 4, 8), seed: int = 0) -> Theorem:
                 max(row[2] for row in rows) < 1e-12, "measured", "the batch gives the same numbers"
             ),
         },
+        certificate={
+            "kind": "all_of",
+            "parts": [identities([_ONE_ROW], matrices=["e", "X", "W", "u", "b"]), *chains],
+        },
         measurement=[
             Table(["hidden layers", "longest chain of operations", "batch against loop"], rows)
         ],
         source="elementary",
     )
+
+
+def _chain(depth: int) -> dict[str, Any]:
+    """The operations of hidden layers and an output layer, their ranks and a longest chain."""
+    operands: list[list[int]] = [[]]
+    ranks, path, at = [0], [0], 0
+    for layer in range(depth + 1):
+        weights, bias = len(operands), len(operands) + 1
+        product, total = bias + 1, bias + 2
+        operands += [[], [], [at, weights], [product, bias]]
+        ranks += [0, 0, ranks[at] + 1, ranks[at] + 2]
+        path += [product, total]
+        at = total
+        if layer < depth:
+            at += 1
+            operands.append([total])
+            ranks.append(ranks[total] + 1)
+            path.append(at)
+    return {"kind": "longest_chain", "operands": operands, "ranks": ranks, "path": path}
 
 
 def features_of_depth() -> Theorem:
@@ -249,5 +291,24 @@ def output_range(network: DenseNetwork | str, targets: ArrayLike) -> Theorem:
                 float((gap**2).mean()), "proved", "a lower bound of the mean squared error"
             ),
         },
+        certificate=_range_certificate(name, values, int((~inside).sum())),
         source="the ranges of the table of functions",
     )
+
+
+def _range_certificate(name: str, values: np.ndarray, outside: int) -> dict[str, Any] | None:
+    """None where an end of the range is no rational number."""
+    if name not in RANGES or not 0 < values.size <= _MAX_TARGETS:
+        return None
+    low, high, _ = RANGES[name]
+    exact = [Fraction(float(v)) for v in values]
+    gaps = [
+        max(Fraction(low) - v if low else 0, v - Fraction(high) if high else 0, 0) for v in exact
+    ]
+    return {
+        "kind": "outside_range",
+        "activation": name,
+        "targets": [str(v) for v in exact],
+        "outside": outside,
+        "least_error": str(sum((g * g for g in gaps), Fraction(0)) / len(gaps)),
+    }

@@ -11,9 +11,14 @@ import numpy as np
 from backprove.errors import SetupError
 from backprove.results import Block, Table, Text
 from backprove.theorems.dense import activation, start
+from backprove.theorems.identities import Step, identities
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 _SHAPES = {"h": "scalar", "p": "scalar"}
+_MASK = Step("(1 - p)*1**2 + p*0**2 - (1 - p)**2", "=", "p*(1 - p)")
+_MEAN = Step("(1 - p)*(h/(1 - p)) + p*0", "=", "h")
+_VARIANCE = Step("(1 - p)*(h/(1 - p))**2 + p*0**2 - h**2", "=", "h**2*p/(1 - p)")
+_ONE_MORE = Step("(1 - p)*(r + w*h/(1 - p)) + p*r", "=", "r + w*h")
 
 
 def dropout(p: float = 0.5, *, masks: int = 20_000, seed: int = 0) -> Theorem:
@@ -53,24 +58,31 @@ def dropout(p: float = 0.5, *, masks: int = 20_000, seed: int = 0) -> Theorem:
         conditions=[Condition("masks are drawn independently of the values", None)],
         proof=[
             "The mask m is 1 with probability 1 - p and 0 with probability p, so E[m] = 1 - p and "
-            "Var[m] = p (1 - p).",
+            f"Var[m] = E[m²] - E[m]²: {_MASK}.",
             "Classical: E[m h] = (1 - p) h. Evaluation without a mask gives h, too large by "
             "1/(1 - p); multiplying by the probability of keeping, 1 - p (not by p), repairs it.",
-            "Inverted: E[m h/(1 - p)] = h, so evaluation needs no factor. "
-            "Var[m h/(1 - p)] = h² p (1 - p)/(1 - p)² = h² p/(1 - p).",
-            "Linear: E[Σ w_k m_k h_k/(1 - p) + b] = Σ w_k h_k + b by linearity, so the average "
-            "over masks is the network without masks.",
+            f"Inverted: E[m h/(1 - p)]: {_MEAN}, so evaluation needs no factor. "
+            f"Var[m h/(1 - p)]: {_VARIANCE}.",
+            "Linear: let r be the average over the masks of all units but one, Σ w_k h_k + b of "
+            f"them. One unit more: {_ONE_MORE}. So by induction E[Σ w_k m_k h_k/(1 - p) + b] = "
+            "Σ w_k h_k + b: the average over masks is the network without masks.",
             "Beyond that it is not: for h = (1, 1), w = (1, -1), p = 1/2 and a ReLU the average "
             f"over the four masks is exactly {average}, the network without masks gives {scaled}.",
         ],
         facts=_facts(),
         certificate={
-            "kind": "mask_average",
-            "h": ["1", "1"],
-            "w": ["1", "-1"],
-            "p": "1/2",
-            "average": str(average),
-            "scaled": str(scaled),
+            "kind": "all_of",
+            "parts": [
+                identities([_MASK, _MEAN, _VARIANCE, _ONE_MORE]),
+                {
+                    "kind": "mask_average",
+                    "h": ["1", "1"],
+                    "w": ["1", "-1"],
+                    "p": "1/2",
+                    "average": str(average),
+                    "scaled": str(scaled),
+                },
+            ],
         },
         measurement=_measured(p, masks, seed) if masks else [],
         source="Srivastava et al., JMLR 15 (2014), section 4; inverted scaling as in "

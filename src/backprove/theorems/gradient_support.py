@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from backprove.theorems.dense import (
     loss_of,
     train,
 )
+from backprove.theorems.network_certificates import MAX_PRODUCTS
 from backprove.theorems.symmetry import MAX_CERTIFICATE, XOR, exact_layer
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
@@ -129,7 +131,7 @@ def gradient_support(
         ],
         proof=list(_proof(network, frozen, features)) if len(frozen) else [],
         facts=facts,
-        certificate=_certificate(network, frozen) if features is None and len(frozen) else None,
+        certificate=_certificate(network, frozen, features) if len(frozen) else None,
         measurement=measurement,
         source="elementary: an induction over the steps with the largest set that keeps itself",
     )
@@ -345,10 +347,17 @@ def _measured(
     ]
 
 
-def _certificate(network: DenseNetwork, frozen: Frozen) -> dict[str, Any] | None:
+def _certificate(
+    network: DenseNetwork, frozen: Frozen, features: Array | None
+) -> dict[str, Any] | None:
     if sum(layer.weights.size for layer in network.layers) > MAX_CERTIFICATE:
         return None
-    return {
+    examples: dict[str, Any] = {}
+    if features is not None:
+        if features.shape[0] * network.layers[0].weights.size > MAX_PRODUCTS:
+            return None
+        examples = {"examples": [[str(Fraction(v)) for v in row] for row in features]}
+    return examples | {
         "kind": "frozen_parameters",
         "layers": [exact_layer(layer) for layer in network.layers],
         "weights": [mask.astype(int).tolist() for mask in frozen.weights],

@@ -13,9 +13,10 @@ from backprove.theorems.centring import zero_centred
 from backprove.theorems.dense import Rule
 from backprove.theorems.depth import batching, collapse, features_of_depth, output_range
 from backprove.theorems.dropout import dropout
+from backprove.theorems.gradient_bounds import gradient_bounds
 from backprove.theorems.gradient_support import gradient_support
 from backprove.theorems.residual import residual
-from backprove.theorems.saturation import gradient_bounds, saturation
+from backprove.theorems.saturation import saturation
 from backprove.theorems.scales import initial_variance, stable_step
 from backprove.theorems.symmetry import symmetry
 from backprove.theorems.theorem import Fact, Theorem

@@ -7,7 +7,8 @@ package is imported. What is known of an activation is written down here once mo
 kind                    what it proves
 ======================= ==================================================================
 ``equitable_partition`` units of one class have equal sums of weights, so they stay equal
-``frozen_parameters``   a set of parameters whose gradients are 0 as long as none has moved
+``frozen_parameters``   a set of parameters whose gradients are 0 as long as none has moved, for
+                        any data, or for the ``examples`` that it names
 ``affine_map``          linear layers are one affine map
 ``mask_average``        an average over dropout masks, and the value without masks
 ======================= ==================================================================
@@ -22,6 +23,7 @@ from itertools import pairwise, product
 from typing import Any
 
 MAX_LAYERS, MAX_WEIGHTS, MAX_DIGITS, MAX_MASKED = 64, 50_000, 400, 12
+MAX_PRODUCTS = 1_000_000  # of an example and a weight
 _NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(?:/[0-9]{{1,{MAX_DIGITS}}})?\Z")
 
 ZERO_AT_ZERO = frozenset(
@@ -90,17 +92,21 @@ def check_network_certificate(data: Mapping[str, Any]) -> None:
     NETWORK_KINDS[kind](data)
 
 
-def refusal(data: Mapping[str, Any]) -> str:
-    """Why a certificate proves nothing; empty if it does what it says.
+def refusing(check: Callable[[Mapping[str, Any]], None]) -> Callable[[Mapping[str, Any]], str]:
+    """A checker that raises, as one that gives the reason why a certificate proves nothing.
 
-    >>> refusal({"kind": "affine_map"})
+    >>> refusing(check_network_certificate)({"kind": "affine_map"})
     'it has the fields biases, kind, layers, weights'
     """
-    try:
-        check_network_certificate(data)
-    except Refused as refused:
-        return str(refused)
-    return ""
+
+    def reason(data: Mapping[str, Any]) -> str:
+        try:
+            check(data)
+        except Refused as refused:
+            return str(refused)
+        return ""
+
+    return reason
 
 
 def _list(value: Any, what: str) -> list[Any]:
@@ -109,7 +115,12 @@ def _list(value: Any, what: str) -> list[Any]:
     return value
 
 
-def _number(value: Any) -> Fraction:
+def exact_number(value: Any) -> Fraction:
+    """A whole number, or text such as ``-3/4``.
+
+    Raises:
+        Refused: it is neither, or has too many digits.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_DIGITS:
         return Fraction(value)
     if isinstance(value, str) and len(value) <= 2 * MAX_DIGITS + 2 and _NUMBER.match(value):
@@ -121,10 +132,15 @@ def _number(value: Any) -> Fraction:
 
 
 def _row(value: Any) -> Row:
-    return [_number(each) for each in _list(value, "a row")]
+    return [exact_number(each) for each in _list(value, "a row")]
 
 
-def _layers(data: Mapping[str, Any]) -> list[Layer]:
+def read_layers(data: Mapping[str, Any]) -> list[Layer]:
+    """The layers of a certificate.
+
+    Raises:
+        Refused: they are malformed, too large, or do not fit each other.
+    """
     found = _list(data.get("layers"), "layers")
     if not 1 <= len(found) <= MAX_LAYERS:
         raise Refused(f"a network has 1 to {MAX_LAYERS} layers")
@@ -137,8 +153,13 @@ def _layers(data: Mapping[str, Any]) -> list[Layer]:
     return layers
 
 
-def _fields(data: Mapping[str, Any], names: set[str]) -> None:
-    if set(data) != names:
+def with_fields(data: Any, names: set[str]) -> None:
+    """Refuse what has other fields than these.
+
+    Raises:
+        Refused: a field is missing, or is one too many.
+    """
+    if not isinstance(data, Mapping) or set(data) != names:
         raise Refused(f"it has the fields {', '.join(sorted(names))}")
 
 
@@ -146,8 +167,8 @@ def _fields(data: Mapping[str, Any], names: set[str]) -> None:
 
 
 def _check_partition(data: Mapping[str, Any]) -> None:
-    _fields(data, {"kind", "twins", "layers", "classes"})
-    layers = _layers(data)
+    with_fields(data, {"kind", "twins", "layers", "classes"})
+    layers = read_layers(data)
     given = _list(data["classes"], "classes")
     if len(given) != len(layers) - 1 or not isinstance(data["twins"], bool):
         raise Refused("there are classes for each hidden layer")
@@ -191,8 +212,16 @@ def _sums(row: Row, classes: list[int]) -> tuple[tuple[int, Fraction], ...]:
 
 
 def _check_frozen(data: Mapping[str, Any]) -> None:
-    _fields(data, {"kind", "layers", "weights", "biases"})
-    layers = _layers(data)
+    fields = {"kind", "layers", "weights", "biases"}
+    with_fields(data, fields | ({"examples"} & set(data)))
+    layers = read_layers(data)
+    examples = None
+    if "examples" in data:
+        examples = [_row(row) for row in _list(data["examples"], "examples")]
+        if not examples or any(len(row) != layers[0].fan_in for row in examples):
+            raise Refused("there are examples, each with a number for each input")
+        if len(examples) * layers[0].fan_in * layers[0].fan_out > MAX_PRODUCTS:
+            raise Refused("there are too many examples to check")
     weights = [
         [_mask(row, layer.fan_out) for row in _exactly(rows, layer.fan_in)]
         for rows, layer in zip(_exactly(data["weights"], len(layers)), layers, strict=True)
@@ -203,8 +232,9 @@ def _check_frozen(data: Mapping[str, Any]) -> None:
     ]
     if not any(any(row) for mask in weights for row in mask) and not any(map(any, biases)):
         raise Refused("no parameter is named, so nothing is claimed")
-    silent, constant = _silent(layers, weights, biases)
-    deaf = _deaf(layers, weights, constant)
+    dead = _dead(layers[0], weights[0], biases[0], examples or [])
+    silent, constant = _silent(layers, weights, biases, examples or [], dead)
+    deaf = _deaf(layers, weights, constant, dead)
     for at, layer in enumerate(layers):
         for unit in range(layer.fan_out):
             if biases[at][unit] and not deaf[at][unit]:
@@ -229,11 +259,33 @@ def _mask(value: Any, length: int) -> list[bool]:
     return [bool(each) for each in value]
 
 
+def _dead(
+    layer: Layer, weights: list[list[bool]], biases: list[bool], examples: list[Row]
+) -> list[bool]:
+    """ReLU units of the first layer that do not move, and are off for all examples."""
+    found = [False] * layer.fan_out
+    if layer.activation not in OFF_BELOW_ZERO or not examples:
+        return found
+    for unit, bias in enumerate(layer.biases):
+        if biases[unit] and all(row[unit] for row in weights):
+            own = [row[unit] for row in layer.weights]
+            found[unit] = all(
+                bias + sum((a * b for a, b in zip(x, own, strict=True)), Fraction(0)) <= 0
+                for x in examples
+            )
+    return found
+
+
 def _silent(
-    layers: Sequence[Layer], weights: list[list[list[bool]]], biases: list[list[bool]]
+    layers: Sequence[Layer],
+    weights: list[list[list[bool]]],
+    biases: list[list[bool]],
+    examples: list[Row],
+    dead: list[bool],
 ) -> tuple[list[list[bool]], list[list[bool]]]:
     """Units that give 0 for every input, and units that take their bias for every input."""
-    silent = [[False] * layers[0].fan_in]
+    inputs = range(layers[0].fan_in)
+    silent = [[bool(examples) and not any(x[k] for x in examples) for k in inputs]]
     constant: list[list[bool]] = []
     for at, layer in enumerate(layers[:-1]):
         held = []
@@ -246,10 +298,13 @@ def _silent(
         constant.append(held)
         silent.append(
             [
-                held[unit]
-                and (
-                    (layer.biases[unit] == 0 and layer.activation in ZERO_AT_ZERO)
-                    or (layer.biases[unit] <= 0 and layer.activation in OFF_BELOW_ZERO)
+                (at == 0 and dead[unit])
+                or (
+                    held[unit]
+                    and (
+                        (layer.biases[unit] == 0 and layer.activation in ZERO_AT_ZERO)
+                        or (layer.biases[unit] <= 0 and layer.activation in OFF_BELOW_ZERO)
+                    )
                 )
                 for unit in range(layer.fan_out)
             ]
@@ -258,7 +313,10 @@ def _silent(
 
 
 def _deaf(
-    layers: Sequence[Layer], weights: list[list[list[bool]]], constant: list[list[bool]]
+    layers: Sequence[Layer],
+    weights: list[list[list[bool]]],
+    constant: list[list[bool]],
+    dead: list[bool],
 ) -> list[list[bool]]:
     """Units whose delta is 0 for every input; no loss is assumed, so none at the output."""
     deaf = [[False] * layers[-1].fan_out]
@@ -271,7 +329,7 @@ def _deaf(
                 for m in range(after.fan_out)
             )
             flat = constant[at][unit] and _is_flat(layer.activation, layer.biases[unit])
-            found.append(cut or flat)
+            found.append(cut or flat or (at == 0 and dead[unit]))
         deaf.insert(0, found)
     return deaf
 
@@ -287,8 +345,8 @@ def _is_flat(activation: str, z: Fraction) -> bool:
 
 
 def _check_affine(data: Mapping[str, Any]) -> None:
-    _fields(data, {"kind", "layers", "weights", "biases"})
-    layers = _layers(data)
+    with_fields(data, {"kind", "layers", "weights", "biases"})
+    layers = read_layers(data)
     if any(layer.activation != "linear" for layer in layers):
         raise Refused("a layer is not linear")
     size = layers[0].fan_in
@@ -310,8 +368,8 @@ def _times(row: Row, matrix: list[Row]) -> Row:
 
 
 def _check_average(data: Mapping[str, Any]) -> None:
-    _fields(data, {"kind", "h", "w", "p", "average", "scaled"})
-    h, w, p = _row(data["h"]), _row(data["w"]), _number(data["p"])
+    with_fields(data, {"kind", "h", "w", "p", "average", "scaled"})
+    h, w, p = _row(data["h"]), _row(data["w"]), exact_number(data["p"])
     if len(h) != len(w) or not 1 <= len(h) <= MAX_MASKED or not 0 < p < 1:
         raise Refused(f"1 to {MAX_MASKED} values, as many weights, and a share between 0 and 1")
     average = Fraction(0)
@@ -322,7 +380,7 @@ def _check_average(data: Mapping[str, Any]) -> None:
         z = sum((m * a * b for m, a, b in zip(mask, h, w, strict=True)), Fraction(0)) / (1 - p)
         average += share * max(z, Fraction(0))
     scaled = max(sum((a * b for a, b in zip(h, w, strict=True)), Fraction(0)), Fraction(0))
-    if (_number(data["average"]), _number(data["scaled"])) != (average, scaled):
+    if (exact_number(data["average"]), exact_number(data["scaled"])) != (average, scaled):
         raise Refused("the average or the value without masks is another number")
 
 

@@ -7,10 +7,16 @@ import numpy as np
 from backprove.calculus import Derivation, derive
 from backprove.results import Chart, Evidence, Table, Text
 from backprove.theorems.dense import Array, activation
+from backprove.theorems.identities import Step, identities
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 _BLOCK = "x + W2 @ tanh(W1 @ x)"
 _SHAPES = {"x": "d", "W1": "m d", "W2": "d m"}
+_DIFFERENTIAL = Step("dx + W2 @ (D @ (W1 @ dx))", "=", "(1 + W2 @ D @ W1) @ dx")
+_BACK = Step("g @ (1 + J)", "=", "g + g @ J")
+_TWO = Step("(1 + J) @ (1 + K)", "=", "1 + J + K + J @ K")
+_MORE = Step("(1 + S) @ (1 + J)", "=", "1 + (S + J + S @ J)")
+_MATRICES = ["dx", "g", "D", "J", "K", "S", "W1", "W2"]
 
 
 def residual(
@@ -58,8 +64,13 @@ def residual(
         conditions=[Condition("input and output of the block have the same shape", True)],
         proof=[
             "d(x + F(x))/dx = I + J_F(x), by linearity.",
-            f"For {_BLOCK}: J = {block.matrix_form or block.index_form}.",
-            "Backward: x̄ = ȳ + J_Fᵀ ȳ: the first term holds whatever the weights are.",
+            f"For {_BLOCK}: J = {block.matrix_form or block.index_form}. In differentials, with D "
+            f"the diagonal matrix of the slopes of tanh: {_DIFFERENTIAL}.",
+            f"Backward, for a gradient g as a row: {_BACK}. The first term holds whatever the "
+            "weights are.",
+            f"Two blocks: {_TWO}. Let the Jacobian of some blocks be 1 + S; with one block more it "
+            f"is {_MORE}. So by induction the product of any number of blocks is the identity plus "
+            "terms that each hold at least one J.",
         ],
         facts={
             "identity_path": Fact(True, "proved", "one path back has the factor 1 at every block"),
@@ -76,6 +87,7 @@ def residual(
                 "et al. (2016) argue against it, since normalised plain networks suffer as well",
             ),
         },
+        certificate=identities([_DIFFERENTIAL, _BACK, _TWO, _MORE], matrices=_MATRICES),
         measurement=[
             Evidence(
                 "measured",

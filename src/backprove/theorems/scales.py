@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +23,7 @@ from backprove.theorems.dense import (
     start,
     train,
 )
+from backprove.theorems.identities import Step, identities
 from backprove.theorems.theorem import Condition, Fact, Theorem
 
 _QUADRATURE = 64
@@ -29,6 +33,8 @@ _VARIANCES = {
     "lecun_normal": lambda i, o: 1 / i,
 }
 _EXACT = ("relu", "linear")
+_HALVES = Step("p**2 + q**2", "=", "(p - q)**2 + 2*p*q")
+_MAX_EXAMPLES, _MAX_SIDE, _DIGITS = 1000, 48, 2**40
 
 
 def initial_variance(
@@ -94,7 +100,9 @@ def initial_variance(
         proof=[
             "z_i = Σ_k W_ki h_k with independent W of mean 0 and variance v, so E[z_i²] = "
             "fan_in · v · E[h²].",
-            "For a ReLU and a symmetric z, E[max(0, z)²] = E[z²]/2; for a linear unit it is E[z²].",
+            "For a ReLU write z = p - q with p = max(0, z), q = max(0, -z) and p q = 0. Then "
+            f"{_HALVES} = z², and if z is symmetric p and q are alike, so E[max(0, z)²] = E[z²]/2; "
+            "for a linear unit it is E[z²].",
             "For other activations E[φ(z)²] is taken as if z were normal.",
         ],
         level="proved" if exact else "advisory",
@@ -106,6 +114,7 @@ def initial_variance(
             "largest_deviation": Fact(deviation, "measured",
                                       "largest difference of the logarithms"),
         },
+        certificate=_variance_certificate(layers[:-1], inputs, init) if exact else None,
         measurement=[
             Text(f"Means over {seeds} networks and 256 inputs."),
             Table(["layer", "predicted", "measured"], rows, "Mean square of the arguments"),
@@ -134,6 +143,34 @@ def _variance(init: str, fan_in: int, fan_out: int) -> float:
         f"init={init!r} has no variance of its weights",
         hint=f"One of {', '.join(_VARIANCES)}, normal:0.1, uniform:0.5.",
     )
+
+
+def _variance_certificate(
+    layers: Sequence[tuple[str, int]], inputs: int, init: str
+) -> dict[str, Any]:
+    """The mean squares as rationals; a scale counts as the decimal number that was written."""
+    name, _, number = init.partition(":")
+    scale = Fraction(number) if number else Fraction(0)
+    squares, square, fan_in = [], Fraction(1), inputs
+    for activation_name, width in layers:
+        variances = {
+            "glorot_uniform": Fraction(2, fan_in + width),
+            "he_normal": Fraction(2, fan_in),
+            "lecun_normal": Fraction(1, fan_in),
+            "normal": scale**2,
+            "uniform": scale**2 / 3,
+        }
+        squares.append(fan_in * variances[name] * square)
+        square = squares[-1] / (2 if activation_name == "relu" else 1)
+        fan_in = width
+    chain = {
+        "kind": "variance_chain",
+        "init": f"{name}:{scale}" if number else name,
+        "inputs": inputs,
+        "layers": [list(layer) for layer in layers],
+        "squares": [str(value) for value in squares],
+    }
+    return {"kind": "all_of", "parts": [identities([_HALVES]), chain]}
 
 
 def _mean_square(name: str, z: float) -> float:
@@ -203,6 +240,7 @@ def stable_step(
     constant = constant and loss == "mse"
     largest = _largest_curvature(network, x, y, loss)
     bound = 2 / largest if largest > 0 else float("inf")
+    certificate = _eigenvalue_certificate(x, y) if constant else None
     level = "proved" if constant else "measured"
     rows = []
     for share in (0.9, 0.99, 1.01, 1.1):
@@ -231,10 +269,12 @@ def stable_step(
             "For a loss ½ θᵀHθ - bᵀθ + c a step gives θ' - θ* = (I - ηH)(θ - θ*).",
             "Along an eigenvector with eigenvalue λ the distance is multiplied by 1 - ηλ: it "
             "shrinks exactly if 0 < ηλ < 2, so all of them shrink exactly if η < 2/λmax.",
+            *_eigenvalue_said(certificate),
         ]
         if constant
         else [],
         level=level,
+        certificate=certificate,
         facts={
             "largest_step": Fact(bound, level, "2/λmax"),
             "stable_below": Fact(rows[1][2] <= first, "measured", "0.99 of it is stable"),
@@ -246,6 +286,33 @@ def stable_step(
         ],
         source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 4.3",
     )
+
+
+def _eigenvalue_certificate(x: Array, y: Array) -> dict[str, Any] | None:
+    """Bounds of λmax, from above by a definite matrix and from below by a vector."""
+    if len(x) > _MAX_EXAMPLES or x.shape[1] + 1 > _MAX_SIDE:
+        return None
+    rows = np.column_stack([x, np.ones(len(x))])
+    values, vectors = np.linalg.eigh(2 * rows.T @ rows / y.size)
+    return {
+        "kind": "largest_eigenvalue",
+        "inputs": [[str(Fraction(v)) for v in row] for row in x],
+        "outputs": y.shape[1],
+        "low": str(Fraction(floor(values[-1] * (1 - 1e-9) * _DIGITS), _DIGITS)),
+        "high": str(Fraction(ceil(values[-1] * (1 + 1e-9) * _DIGITS), _DIGITS)),
+        "vector": [str(Fraction(round(v * _DIGITS), _DIGITS)) for v in vectors[:, -1]],
+    }
+
+
+def _eigenvalue_said(certificate: dict[str, Any] | None) -> list[str]:
+    if certificate is None:
+        return []
+    low, high = (float(Fraction(certificate[name])) for name in ("low", "high"))
+    return [
+        "Here H = 2/(n m) ZᵀZ with a column of ones in Z for the bias. It has a vector v with "
+        f"vᵀHv ≥ {low:.9g} vᵀv, and {high:.9g} I - H is positive definite (all its leading minors "
+        "are positive): so λmax lies between these two numbers."
+    ]
 
 
 def _largest_curvature(network: DenseNetwork, x: Array, y: Array, loss: str) -> float:

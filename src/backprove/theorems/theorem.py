@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from backprove.results import Block, Details, Evidence, Heading, Level, Result, Table, Text
+from backprove.theorems.certificates import CertificateVerdict, check_certificate
+
+_CLAIMS = {
+    "equitable_partition": "the units of each class have equal biases and equal sums of weights",
+    "frozen_parameters": "the gradients of the parameters named are 0 while none of them has moved",
+    "affine_map": "the layers, multiplied out, are one affine map",
+    "mask_average": "the average over all masks, and the value without masks",
+    "identities": "each line of algebra of the proof, for all values of its symbols",
+    "gradient_bound": "the slopes, the norms of the weights and their product",
+    "slope_values": "the slopes lie between two rational numbers",
+    "outside_range": "how many targets no argument reaches, and the least error",
+    "variance_chain": "the expected square of what each layer takes, as a rational number",
+    "largest_eigenvalue": "the largest eigenvalue lies between two rational numbers",
+    "longest_chain": "a chain of operations, and ranks that no chain exceeds",
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,11 @@ class Theorem(Result):
     pictures: Sequence[Block] = ()
     source: str = ""
 
+    @cached_property
+    def certified(self) -> CertificateVerdict:
+        """What the checker says of the certificate; invalid where there is none."""
+        return check_certificate(self.certificate)
+
     def blocks(self) -> list[Block]:
         blocks: list[Block] = [Heading(self.name), Evidence(self.level, self.statement)]
         if self.conditions:
@@ -79,6 +100,8 @@ class Theorem(Result):
                 Text(f"{number}. {step}") for number, step in enumerate(self.proof, 1)
             ]
             blocks.append(Details("Proof", steps))
+        if self.certificate is not None:
+            blocks.append(_certificate_block(self.certificate, self.certified))
         blocks += self.pictures
         if self.facts:
             rows = [
@@ -111,6 +134,20 @@ class Theorem(Result):
             "certificate": dict(self.certificate) if self.certificate else None,
             "source": self.source,
         }
+
+
+def _certificate_block(certificate: Mapping[str, Any], verdict: CertificateVerdict) -> Details:
+    """What the certificate says and what its checker says of it."""
+    parts = certificate["parts"] if certificate["kind"] == "all_of" else [certificate]
+    kinds = dict.fromkeys(part["kind"] for part in parts)
+    rows = [[f"`{kind}`", _CLAIMS.get(kind, "")] for kind in kinds]
+    said = (
+        "Checked again, in exact arithmetic, by a checker that uses nothing of what found it."
+        if verdict
+        else f"Refused by its checker: {verdict.reason}."
+    )
+    table = Table(["kind", "what it proves"], rows)
+    return Details("Certificate", [table, Evidence("proved" if verdict else "advisory", said)])
 
 
 def _shown(value: bool | float | str | Fraction | list[Any]) -> str:
