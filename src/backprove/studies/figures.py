@@ -10,6 +10,8 @@ import numpy as np
 from backprove.results import Block, Chart
 from backprove.studies.sensitivity import arms
 from backprove.studies.statistics import t_reach
+from backprove.training import BINS, HISTOGRAM, bin_edges
+from backprove.training.probe import PROBED
 
 if TYPE_CHECKING:
     from backprove.studies.result import ConfigurationResult, Run, Study
@@ -87,8 +89,9 @@ def _more(study: Study, caption: str) -> Iterator[Chart]:
         if points:
             yield Chart(
                 f"{title} of each configuration", "epoch", y, points,
-                caption=f"{caption} Measured on the first 256 dev examples.", free_y=True,
+                caption=f"{caption} Measured on the first {PROBED} dev examples.", free_y=True,
             )  # fmt: skip
+    yield from _histograms(study)
 
 
 _LAYERS = (
@@ -140,6 +143,71 @@ def _layers(study: Study, measure: str) -> Iterator[Point]:
                         "y": float(column.mean()), "low": float(column.min()),
                         "high": float(column.max()),
                     }  # fmt: skip
+
+
+def _histograms(study: Study) -> Iterator[Chart]:
+    """Where activations lie before and after training, a chart for each kind of bins."""
+    together: dict[tuple[float, ...], list[ConfigurationResult]] = {}
+    for result in study.configurations[:_PANELS]:
+        edges = tuple(bin_edges(result.configuration.activation).tolist())
+        together.setdefault(edges, []).append(result)
+    for edges, results in together.items():
+        names = dict.fromkeys(result.configuration.activation for result in results)
+        of = f" of {' and '.join(names)}" if len(together) > 1 else ""
+        for when, epoch in (("before training", 0), ("at the last epoch", -1)):
+            points = _shares(results, edges, epoch)
+            if points:
+                yield Chart(
+                    f"Activations{of} by layer {when}", "activation", "share", points,
+                    caption=f"Share of the activations of a layer in each of {BINS} bins, "
+                    f"{_told(edges)}; on the first {PROBED} dev examples. Mean over seeds, band: "
+                    "lowest to highest. Configurations with a diverged run are left out.",
+                )  # fmt: skip
+
+
+def _told(edges: Sequence[float]) -> str:
+    if _even(edges):
+        return "drawn over their middles"
+    return "named by their upper ends, which they hold; empty ones at both ends are not drawn"
+
+
+def _even(edges: Sequence[float]) -> bool:
+    return bool(np.allclose(np.diff(edges), edges[1] - edges[0], rtol=1e-3))
+
+
+def _bins(edges: Sequence[float]) -> list[float | str]:
+    """Where a bin is drawn: bins of equal width on a scale, others side by side."""
+    if _even(edges):
+        width = edges[1] - edges[0]
+        middles = [edge - width / 2 for edge in (*edges, edges[-1] + width)]
+        return [round(middle, 6) for middle in middles]
+    return [*(f"≤ {edge:.3g}" for edge in edges), f"> {edges[-1]:.3g}"]
+
+
+def _shares(
+    results: Sequence[ConfigurationResult], edges: Sequence[float], epoch: int
+) -> list[Point]:
+    places, points, used = _bins(edges), [], set()
+    for result in results:
+        found = [run.layers.get(HISTOGRAM) for run in result.runs if run.outcome != "diverged"]
+        known = [array[epoch] for array in found if array is not None]
+        if len(known) != len(result.runs):
+            continue
+        for layer, shares in enumerate(np.stack(known, axis=1)):  # (seeds, bins)
+            if not np.isfinite(shares).all():
+                continue
+            used |= set(np.flatnonzero(shares.any(axis=0)).tolist())
+            points += [
+                (bin, {
+                    "panel": result.label, "series": f"layer {layer + 1}", "x": places[bin],
+                    "y": float(column.mean()), "low": float(column.min()),
+                    "high": float(column.max()),
+                })
+                for bin, column in enumerate(shares.T)
+            ]  # fmt: skip
+    if _even(edges) or not used:
+        return [point for _, point in points]
+    return [point for bin, point in points if min(used) <= bin <= max(used)]
 
 
 def _across(study: Study, measure: str, baseline: float) -> Iterator[Point]:

@@ -22,7 +22,13 @@ from backprove.studies.factors import SCORES, Configuration
 from backprove.studies.grids import varying
 from backprove.studies.outcomes import SEVERITY, Outcome, Reading
 from backprove.studies.sensitivity import Judged
-from backprove.training import MEASURES, TRAIN_MEASURED
+from backprove.training import (
+    HISTOGRAM,
+    LAYER_MEASURES,
+    MEASURES,
+    TRAIN_MEASURED,
+    bin_edges,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Run:
         dev_rows: (dev examples,) their row numbers in the data set.
         dev_scores: (dev examples,) 1 where the last epoch's prediction is right, else 0.
         test_scores: (test examples,) the same for the test examples of the data set.
-        layers: for each measure of layers (epochs + 1, layers).
+        layers: for each measure of layers (epochs + 1, layers), and the distribution of
+            activations (epochs + 1, hidden layers, bins).
         patience: epochs without a lower dev loss after which training stopped; 0 for never.
     """
 
@@ -82,8 +89,14 @@ class Run:
             "last_epoch": self.last_epoch,
             "epochs": {name: [_finite(v) for v in self.values[name]] for name in MEASURES[:4]},
             "layers": {
-                name: [[_finite(v) for v in row] for row in array]
-                for name, array in self.layers.items()
+                name: [[_finite(v) for v in row] for row in self.layers[name]]
+                for name in LAYER_MEASURES
+                if name in self.layers
+            },
+            "activations": {
+                when: [[_finite(v) for v in shares] for shares in self.layers[HISTOGRAM][epoch]]
+                for when, epoch in (("before_training", 0), ("last_epoch", -1))
+                if HISTOGRAM in self.layers
             },
             "test": {
                 "last": {
@@ -108,12 +121,15 @@ class ConfigurationResult:
         label: the factors in which it differs from the others of the study.
         parameters: number of weights and biases.
         runs: one for each seed, in the order of the study's seeds.
+        flops: floating-point operations of one epoch of training, see
+            :attr:`backprove.networks.MLP.flops`.
     """
 
     configuration: Configuration
     label: str
     parameters: int
     runs: tuple[Run, ...]
+    flops: int = 0
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
@@ -159,6 +175,8 @@ class ConfigurationResult:
             **asdict(self.configuration),
             "label": self.label,
             "parameters": self.parameters,
+            "flops_per_epoch": self.flops,
+            "activation_edges": bin_edges(self.configuration.activation).tolist(),
             "outcome": self.outcome,
             "outcomes": dict(self.outcomes),
             "runs": [run.to_dict() for run in self.runs],
@@ -276,9 +294,15 @@ class Study(Result):
         """One row a run and epoch; epoch 0 is before training."""
         return tables.epochs_table(self._every())
 
+    @cached_property
+    def layers(self) -> tables.Table:
+        """One row a run, epoch and layer: gradients and activations."""
+        return tables.layers_table(self._every())
+
     def export(self, folder: str | Path) -> list[Path]:
-        """Write ``runs`` and ``epochs`` as CSV, and as Parquet where pyarrow is installed."""
-        return tables.export_tables({"runs": self.runs, "epochs": self.epochs}, folder)
+        """Write the tables as CSV, and as Parquet where pyarrow is installed."""
+        named = {"runs": self.runs, "epochs": self.epochs, "layers": self.layers}
+        return tables.export_tables(named, folder)
 
     def _every(self) -> list[ConfigurationResult]:
         judged = [judged.result for judged in self.judged]

@@ -138,9 +138,15 @@ class Series(Result):
         """One row a run and epoch; epoch 0 is before training."""
         return tables.epochs_table(self._every())
 
+    @cached_property
+    def layers(self) -> tables.Table:
+        """One row a run, epoch and layer: gradients and activations."""
+        return tables.layers_table(self._every())
+
     def export(self, folder: str | Path) -> list[Path]:
-        """Write ``runs`` and ``epochs`` as CSV, and as Parquet where pyarrow is installed."""
-        return tables.export_tables({"runs": self.runs, "epochs": self.epochs}, folder)
+        """Write the tables as CSV, and as Parquet where pyarrow is installed."""
+        named = {"runs": self.runs, "epochs": self.epochs, "layers": self.layers}
+        return tables.export_tables(named, folder)
 
     def _every(self) -> list[ConfigurationResult]:
         judged = [judged.result for study in self.studies for judged in study.judged]

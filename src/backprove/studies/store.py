@@ -26,9 +26,18 @@ from safetensors.numpy import save_file
 from backprove.datasets import Dataset
 from backprove.errors import DataError, SetupError
 from backprove.studies.factors import FACTORS, Configuration
-from backprove.training import LAYER_MEASURES, MEASURES, Group, Past, State, save_weights
+from backprove.training import (
+    BINS,
+    HISTOGRAM,
+    LAYER_MEASURES,
+    MEASURES,
+    Group,
+    Past,
+    State,
+    save_weights,
+)
 
-FORMAT = 3
+FORMAT = 4
 _SHARE = 0.05  # of the time may go into checkpoints; large stacks are not kept at every epoch
 
 Cell = tuple[Configuration, int]
@@ -57,7 +66,8 @@ class Kept:
         values: for each measure (epochs + 1,).
         dev_scores: (dev examples,).
         test_scores: (test examples,).
-        layers: for each measure of layers (epochs + 1, layers).
+        layers: for each measure of layers (epochs + 1, layers), and the distribution of
+            activations (epochs + 1, hidden layers, bins).
         seconds: time of the whole stack that it was trained in.
     """
 
@@ -279,14 +289,14 @@ class Store:
         assert self._base is not None
         return self._base
 
-    def _layers(self, cell: Cell) -> list[dict[str, list[float]]]:
+    def _layers(self, cell: Cell) -> list[dict[str, NDArray[np.float64]]]:
         """The measures of layers of each epoch so far."""
         rows = self._db.execute(
             "SELECT layers FROM epochs WHERE configuration=? AND seed=? ORDER BY epoch",
             self._key(cell),
         ).fetchall()
         return [
-            {name: [_number(v) for v in values] for name, values in json.loads(text).items()}
+            {name: _read_layers(name, values) for name, values in json.loads(text).items()}
             for (text,) in rows
         ]
 
@@ -373,20 +383,24 @@ class Store:
 
 def _layers_text(measures: Mapping[str, NDArray], model: int) -> str:
     """The measures of the layers of one model; JSON has no NaN, null stands for it."""
-    layers = {
-        name: [None if v != v else float(v) for v in np.ravel(measures[name][model])]
-        for name in LAYER_MEASURES
-        if name in measures
-    }
+    layers = {}
+    for name in (*LAYER_MEASURES, HISTOGRAM):
+        if name in measures:
+            values = np.asarray(measures[name][model], np.float64)
+            numbers = values.astype(object)
+            numbers[np.isnan(values)] = None
+            layers[name] = numbers.tolist()
     return json.dumps(layers)
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _stacked(epochs: Sequence[Mapping[str, list[float]]]) -> dict[str, NDArray[np.float64]]:
+def _stacked(epochs: Sequence[Mapping[str, NDArray]]) -> dict[str, NDArray[np.float64]]:
     return {name: np.array([layers[name] for layers in epochs]) for name in epochs[0]}
+
+
+def _read_layers(name: str, values: Any) -> NDArray[np.float64]:
+    """(layers,), or (hidden layers, bins); NumPy reads null, which stands for NaN, as NaN."""
+    array = np.array(values, np.float64)
+    return array.reshape(-1, BINS) if name == HISTOGRAM else array
 
 
 def _locked(folder: Path) -> sqlite3.Connection:

@@ -321,6 +321,7 @@ def _results(
             label=configuration.text(names),
             parameters=mlp_of(configuration, trainer.data).parameters,
             runs=trainer.runs(configuration, seeds),
+            flops=mlp_of(configuration, trainer.data).flops * len(trainer.data.train),
         )
         for configuration in configurations
     )

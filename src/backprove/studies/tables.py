@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backprove.errors import SetupError
-from backprove.training import MEASURES
+from backprove.training import LAYER_MEASURES, MEASURES
 
 if TYPE_CHECKING:
     from backprove.studies.result import ConfigurationResult, Run
@@ -105,6 +105,7 @@ def runs_table(results: Sequence[ConfigurationResult]) -> Table:
                 {
                     **asdict(result.configuration),
                     "parameters": result.parameters,
+                    "flops_per_epoch": result.flops,
                     "seed": run.seed,
                     "outcome": run.outcome,
                     "best_epoch": best,
@@ -134,6 +135,36 @@ def epochs_table(results: Sequence[ConfigurationResult]) -> Table:
         for epoch in range(len(run.values[MEASURES[0]]))
     ]
     return _of_rows(rows)
+
+
+def layers_table(results: Sequence[ConfigurationResult]) -> Table:
+    """One row a run, epoch and layer: what was seen on the probe of dev examples.
+
+    Measures of activations are missing in the last layer, which has none.
+
+    Args:
+        results: configurations with their runs.
+    """
+    rows = [
+        {
+            **asdict(result.configuration),
+            "seed": run.seed,
+            "epoch": epoch,
+            "layer": layer + 1,
+            **{name: _seen(run, name, epoch, layer) for name in LAYER_MEASURES},
+        }
+        for result in results
+        for run in result.runs
+        for epoch, layers in enumerate(run.layers.get(LAYER_MEASURES[0], ()))
+        for layer in range(len(layers))
+    ]
+    return _of_rows(rows)
+
+
+def _seen(run: Run, name: str, epoch: int, layer: int) -> float | None:
+    found = run.layers[name][epoch]
+    value = float(found[layer]) if layer < len(found) else float("nan")
+    return value if value == value else None
 
 
 def export_tables(tables: Mapping[str, Table], folder: str | Path) -> list[Path]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from backprove.training.devices import devices
 from backprove.training.group import TRAIN_MEASURED, Group, Learned, State
+from backprove.training.histogram import BINS, HISTOGRAM, bin_edges
 from backprove.training.optimisers import OPTIMISERS, Optimiser
 from backprove.training.probe import LAYER_MEASURES
 from backprove.training.program import Model, Program
@@ -18,6 +19,8 @@ from backprove.training.schedules import SCHEDULES, Schedule, multipliers
 from backprove.training.weights import save_weights, weights
 
 __all__ = [
+    "BINS",
+    "HISTOGRAM",
     "LAYER_MEASURES",
     "MEASURES",
     "OPTIMISERS",
@@ -32,6 +35,7 @@ __all__ = [
     "Records",
     "Schedule",
     "State",
+    "bin_edges",
     "devices",
     "multipliers",
     "record",

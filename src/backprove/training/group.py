@@ -17,6 +17,7 @@ from backprove.errors import SetupError
 from backprove.networks import LOSSES, Parameters, Statistics, initialise
 from backprove.training.devices import devices
 from backprove.training.fusion import Inner, chosen
+from backprove.training.histogram import HISTOGRAM
 from backprove.training.probe import LAYER_MEASURES, PROBED
 from backprove.training.program import (
     Model,
@@ -211,7 +212,8 @@ class Group:
 
         Returns:
             ``train_loss``, ``train_score``, ``dev_loss`` and ``dev_score``, (models,) each, and
-            :data:`LAYER_MEASURES`, (models, layers) each. Those of train are of a sample, see
+            :data:`LAYER_MEASURES`, (models, layers) each, with the distribution of activations
+            (models, hidden layers, bins). Those of train are of a sample, see
             :data:`TRAIN_MEASURED`. A score is NaN where its loss is not finite. Models that have
             stopped keep their last measures.
         """
@@ -222,7 +224,7 @@ class Group:
         for part, total in sums.items():
             loss, score = np.asarray(total, np.float64)[:count].T / len(group._rows[part][0])
             measures |= group._read(part, loss, score)
-        for name in LAYER_MEASURES:
+        for name in (*LAYER_MEASURES, HISTOGRAM):
             measures[name] = np.asarray(seen[name], np.float64)[:count]
         return _spread(measures, state, len(self.models))
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprove.networks import LOSSES, forward, switch
+from backprove.training.histogram import BINS, HISTOGRAM, bin_edges, shares_in_bins
 from backprove.training.optimisers import OPTIMISERS
 from backprove.training.program import Parts, Program
 
@@ -48,10 +49,12 @@ def probe_of_one(
 
     Returns:
         A function of (parameters, optimiser, statistics, scalars, multiplier of the learning
-        rate, inputs (n, features), targets (n,)) to :data:`LAYER_MEASURES`, (layers,) each.
+        rate, inputs (n, features), targets (n,)) to :data:`LAYER_MEASURES`, (layers,) each, and to
+        the distribution of the activations, (hidden layers, bins).
     """
     loss, activate = LOSSES[program.loss], switch(program.activations)
     largest = np.array([_LARGEST.get(name, 1.0) for name in program.activations], np.float32)
+    edges = np.stack([bin_edges(name) for name in program.activations])
     rule = OPTIMISERS[program.optimiser]
 
     def probe(parameters, optimiser, statistics, scalars, rate, inputs, targets):
@@ -60,6 +63,7 @@ def probe_of_one(
 
         def mean_loss(parameters):
             seen: list[jax.Array] = []
+            shares: list[jax.Array] = []
 
             def observe(number, z, outputs):
                 slope = jax.jvp(apply, (z,), (jnp.ones_like(z),))[1]
@@ -68,13 +72,14 @@ def probe_of_one(
                 seen.append(
                     jnp.stack([outputs.mean(), outputs.std(), flat.mean(), flat.all(axis=0).mean()])
                 )
+                shares.append(shares_in_bins(outputs, jnp.asarray(edges)[scalars.activation]))
 
             outputs = forward(
                 parameters, inputs, apply, mlp=program.mlp, statistics=statistics, observe=observe
             )
-            return loss.value(outputs, targets).mean(), seen
+            return loss.value(outputs, targets).mean(), (seen, shares)
 
-        gradient, seen = jax.grad(mean_loss, has_aux=True)(parameters)
+        gradient, (seen, shares) = jax.grad(mean_loss, has_aux=True)(parameters)
         transform = rule.transform(scalars.momentum, scalars.beta2)
         directions, _ = directed(
             program, parts, transform, scalars, gradient, optimiser, parameters
@@ -85,6 +90,7 @@ def probe_of_one(
             "gradient_norm": _norms(gradient),
             "update_ratio": size * _norms(directions) / _norms(parameters),
             **dict(zip(LAYER_MEASURES[2:], columns, strict=True)),
+            HISTOGRAM: jnp.stack(shares) if shares else jnp.zeros((0, BINS)),
         }
 
     return probe

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprove.training.group import Group, State
+from backprove.training.histogram import HISTOGRAM
 from backprove.training.probe import LAYER_MEASURES
 
 MEASURES = ("train_loss", "train_score", "dev_loss", "dev_score", "test_loss", "test_score")
@@ -30,8 +31,9 @@ class Records:
         dev_scores: (models, examples), the score of each dev example at the last epoch.
         test_scores: (models, examples), that of each test example.
         seconds: (epochs + 1,) wall-clock time of each epoch, compilation included.
-        layers: for each of :data:`LAYER_MEASURES` an array (models, epochs + 1, layers); NaN at
-            epochs that were recorded before an interruption.
+        layers: for each of :data:`LAYER_MEASURES` an array (models, epochs + 1, layers), and the
+            distribution of activations (models, epochs + 1, hidden layers, bins); NaN at epochs
+            that were recorded before an interruption.
         last_epoch: (models,), the last epoch that each model was trained.
         best_epoch: (models,), the first epoch with the lowest finite dev loss, up to the last
             one; 0 if there is none.
@@ -147,8 +149,8 @@ def record(
 
 def _layers(measured: Sequence[Mapping[str, NDArray]], models: int) -> dict[str, NDArray]:
     layers = {}
-    for name in LAYER_MEASURES:
-        width = next((m[name].shape[1] for m in measured if name in m), 0)
-        missing = np.full((models, width), np.nan)
+    for name in (*LAYER_MEASURES, HISTOGRAM):
+        shape = next((m[name].shape[1:] for m in measured if name in m), (0,))
+        missing = np.full((models, *shape), np.nan)
         layers[name] = np.stack([m.get(name, missing) for m in measured], axis=1)
     return layers
