@@ -349,6 +349,22 @@ def test_a_norm_is_accepted_exactly_from_the_largest_singular_value_on(
         assert not bounds.norm_at_most(exact, Fraction(norm * (1 - 1e-9)))
 
 
+def test_a_chain_that_is_not_the_longest_is_refused() -> None:
+    chain = next(each for each in CERTIFICATES if each["kind"] == "longest_chain")
+    assert not check_certificate({**chain, "path": chain["path"][1:]})
+    assert not check_certificate({**chain, "path": chain["path"][:-1]})
+    assert not check_certificate({**chain, "ranks": [r + 1 for r in chain["ranks"]]})
+
+
+def test_a_long_vector_shows_no_larger_eigenvalue() -> None:
+    data = next(each for each in CERTIFICATES if each["kind"] == "largest_eigenvalue")
+    longer = [str(10 * Fraction(v)) for v in data["vector"]]
+    assert check_certificate({**data, "vector": longer})
+    doubled = str(2 * Fraction(data["low"]))
+    high = str(3 * Fraction(data["high"]))
+    assert not check_certificate({**data, "vector": longer, "low": doubled, "high": high})
+
+
 # --- certificates of parts -----------------------------------------------------------------------
 
 

@@ -10,8 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprove.errors import BackproveError
-from backprove.theorems.dense import DenseLayer, DenseNetwork, Rule, start, train
-from backprove.theorems.gradient_support import frozen_for_ever, gradient_support
+from backprove.theorems import check_certificate
+from backprove.theorems.dense import (
+    LOSSES,
+    DenseLayer,
+    DenseNetwork,
+    Rule,
+    gradients,
+    start,
+    train,
+)
+from backprove.theorems.frozen import frozen_for_ever
+from backprove.theorems.gradient_support import gradient_support
 from backprove.theorems.symmetry import XOR
 
 NAMES = ("tanh", "relu", "sigmoid", "gelu", "sin", "cos", "softplus", "hardtanh", "square")
@@ -94,6 +104,60 @@ def test_what_is_said_to_stay_stays_to_the_last_bit(data: st.DataObject, names: 
     ):
         assert (new.weights == old.weights)[w].all()
         assert (new.biases == old.biases)[b].all()
+
+
+def test_under_a_softmax_of_one_output_nothing_moves() -> None:
+    network = start("tanh(2)+linear(1)", 2, "normal:1")
+    found = gradient_support(network, "cce_logits", data=XOR, steps=20)
+    assert found.facts["never_moves"].value == 2 * 2 + 2 + 2 + 1
+    assert found.facts["first_zero"].value == found.facts["never_moves"].value
+    assert check_certificate(found.certificate)
+    assert "The softmax of a single output is 1" in " ".join(found.proof)
+    assert not check_certificate({k: v for k, v in found.certificate.items() if k != "loss"})
+    assert gradient_support(network, steps=0).facts["never_moves"].value == 0
+    two = start("tanh(2)+linear(2)", 2, "normal:1")
+    assert gradient_support(two, "cce_logits", steps=0).facts["never_moves"].value == 0
+
+
+def test_the_gradient_of_a_softmax_loss_needs_no_targets_that_sum_to_one() -> None:
+    network, y = start("linear(3)", 2, "normal:1"), np.array([[0.2, 0.0, 0.5]] * 4)
+
+    def loss(bias: float) -> float:
+        network.layers[0].biases[1] = bias
+        return LOSSES["cce_logits"].value(network.predict(XOR[0]), y)
+
+    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
+    loss(0.0)
+    assert gradients(network, XOR[0], y, "cce_logits")[0][1][1] == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "depends"), [("abs", True), ("relu", False), ("tanh", False), ("sign", True)]
+)
+def test_what_depends_on_a_derivative_at_a_kink_says_so(name: str, depends: bool) -> None:
+    network = start(f"{name}(2)+linear(1)", 2, "zeros")
+    network.layers[1].weights[:] = 1.0 if depends else 0.0
+    found = gradient_support(network, steps=0)
+    assert found.facts["never_moves"].value > 0
+    assert any("kinks" in c.text and f"{name} at 0" in c.text for c in found.conditions) == depends
+
+
+@pytest.mark.parametrize(("name", "bias"), [("hardtanh", 9.0), ("relu6", 20.0), ("relu", -9.0)])
+def test_units_in_a_flat_part_for_all_examples_do_not_learn(name: str, bias: float) -> None:
+    network = start(f"{name}(2)+linear(1)", 2, "normal:1")
+    network.layers[0].biases[:] = [bias, 0.1]
+    found = gradient_support(network, data=XOR, steps=30)
+    assert check_certificate(found.certificate)
+    frozen = frozen_for_ever(network, XOR[0])
+    assert frozen.biases[0].tolist() == [True, False]
+    assert frozen.weights[1][0, 0] == (name == "relu"), "what is saturated still passes a number"
+    assert "moved by 0e+00" in found.text()
+
+
+def test_an_output_unit_that_is_off_keeps_everything() -> None:
+    found = gradient_support("tanh(2)+relu(1)", steps=0)
+    assert found.facts["never_moves"].value == 9
+    assert any("relu at 0" in c.text for c in found.conditions)
 
 
 def test_the_proof_names_every_reason() -> None:

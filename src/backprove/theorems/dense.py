@@ -351,7 +351,7 @@ LOSSES: Mapping[str, Loss] = {
     ),
     "cce_logits": Loss(
         lambda o, y: float(-np.mean(np.sum(y * np.log(_softmax(o)), axis=1))),
-        lambda o, y: (_softmax(o) - y) / len(o),
+        lambda o, y: (_softmax(o) * y.sum(axis=1, keepdims=True) - y) / len(o),
         lambda y: ("the log of the share of its class", float(np.log(np.mean(y)))),
         "-sum(y*log_softmax(o))",
     ),

@@ -1,15 +1,12 @@
 """Parameters whose gradient is exactly zero at the start, and at every later step.
 
-The argument is an induction whose premise is found, not guessed: assume that a set of parameters
-never moves, follow which activations and which deltas are then zero whatever the others do, and
-drop from the set every parameter whose gradient is not among them. What is left when nothing more
-is dropped never moves.
+The argument is an induction whose premise is found, not guessed: see
+:mod:`backprove.theorems.frozen`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -21,12 +18,13 @@ from backprove.theorems.dense import (
     Array,
     DenseNetwork,
     Rule,
-    activation,
     as_network,
     gradients,
     loss_of,
     train,
 )
+from backprove.theorems.dense import activation as activation_of
+from backprove.theorems.frozen import Frozen, Reach, frozen_for_ever, reach
 from backprove.theorems.network_certificates import MAX_PRODUCTS
 from backprove.theorems.symmetry import MAX_CERTIFICATE, XOR, exact_layer
 from backprove.theorems.theorem import Condition, Fact, Theorem
@@ -34,26 +32,6 @@ from backprove.theorems.theorem import Condition, Fact, Theorem
 Mask = NDArray[np.bool_]
 
 NAMES = ("weights", "biases")
-
-_OFF_BELOW_ZERO = ("relu", "relu6")
-_FLAT_OUTSIDE = {
-    "relu": (0.0, np.inf),
-    "relu6": (0.0, 6.0),
-    "hardtanh": (-1.0, 1.0),
-    "hardsigmoid": (-3.0, 3.0),
-}
-"""Where piecewise linear activations have slope 0, with the conventions of their records."""
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """Parameters that never move, as masks: (fan-in, fan-out) and (fan-out,) for each layer."""
-
-    weights: tuple[Mask, ...]
-    biases: tuple[Mask, ...]
-
-    def __len__(self) -> int:
-        return sum(int(mask.sum()) for mask in (*self.weights, *self.biases))
 
 
 def gradient_support(
@@ -102,7 +80,9 @@ def gradient_support(
     )
     loss_of(loss)
     features = None if data is None else np.asarray(data[0], np.float64)
-    frozen = frozen_for_ever(network, features)
+    one_class = loss == "cce_logits" and network.widths[-1] == 1
+    found = reach(network, features, one_class=one_class)
+    frozen = found.frozen
     total = sum(layer.weights.size + layer.biases.size for layer in network.layers)
     shown = data or (XOR if network.inputs == 2 and network.widths[-1] == 1 else None)
     zero_now = _zero_now(network, shown, loss)
@@ -128,105 +108,14 @@ def gradient_support(
             Condition(
                 "training uses the examples given" if features is not None else "any data", True
             ),
+            *_conventions(found),
         ],
-        proof=list(_proof(network, frozen, features)) if len(frozen) else [],
+        proof=list(_proof(found)) if len(frozen) else [],
         facts=facts,
-        certificate=_certificate(network, frozen, features) if len(frozen) else None,
+        certificate=_certificate(found) if len(frozen) else None,
         measurement=measurement,
         source="elementary: an induction over the steps with the largest set that keeps itself",
     )
-
-
-def frozen_for_ever(network: DenseNetwork, features: Array | None = None) -> Frozen:
-    """The largest set of parameters that the induction keeps.
-
-    Args:
-        network: the initial values.
-        features: the examples of training, (n, inputs); any examples without them.
-    """
-    frozen = Frozen(
-        tuple(np.ones(layer.weights.shape, bool) for layer in network.layers),
-        tuple(np.ones(layer.biases.shape, bool) for layer in network.layers),
-    )
-    while True:
-        silent = _silent_units(network, frozen, features)
-        deaf = _deaf_units(network, frozen, features, silent)
-        kept = Frozen(
-            tuple(
-                w & (before[:, None] | d[None, :])
-                for w, before, d in zip(frozen.weights, silent, deaf, strict=False)
-            ),
-            tuple(b & d for b, d in zip(frozen.biases, deaf, strict=True)),
-        )
-        if len(kept) == len(frozen):
-            return frozen
-        frozen = kept
-
-
-def _silent_units(network: DenseNetwork, frozen: Frozen, features: Array | None) -> list[Mask]:
-    """For the inputs and each hidden layer the units whose output is 0 at every step."""
-    silent = [np.zeros(network.inputs, bool) if features is None else (features == 0).all(axis=0)]
-    for number, layer in enumerate(network.layers[:-1]):
-        found = _at_bias(network, frozen, number, silent[-1]) & _gives_zero(
-            layer.activation, layer.biases
-        )
-        if number == 0 and features is not None:
-            found |= _dead(network, frozen, features)
-        silent.append(found)
-    return silent
-
-
-def _at_bias(network: DenseNetwork, frozen: Frozen, number: int, silent: Mask) -> Mask:
-    """Units of a layer that take their first bias from every input at every step."""
-    weights = network.layers[number].weights
-    nothing_in = silent[:, None] | ((weights == 0) & frozen.weights[number])
-    return nothing_in.all(axis=0) & frozen.biases[number]
-
-
-def _gives_zero(name: str, z: Array) -> Mask:
-    """Where an activation is 0 exactly; what only underflows to 0 does not count."""
-    at_zero = activation(name).value(np.zeros(1))[0] == 0
-    return ((z == 0) & at_zero) | ((z <= 0) if name in _OFF_BELOW_ZERO else np.zeros(z.shape, bool))
-
-
-def _has_no_slope(name: str, z: Array) -> Mask:
-    """Where the derivative that training takes is 0 exactly."""
-    at_zero = activation(name).slope(np.zeros(1))[0] == 0
-    low, high = _FLAT_OUTSIDE.get(name, (-np.inf, np.inf))
-    return ((z == 0) & at_zero) | (z <= low) | (z >= high)
-
-
-def _deaf_units(
-    network: DenseNetwork, frozen: Frozen, features: Array | None, silent: list[Mask]
-) -> list[Mask]:
-    """For each layer the units whose delta is 0 at every step."""
-    last = network.layers[-1]
-    deaf = [np.zeros(last.biases.size, bool)]
-    for number in reversed(range(len(network.layers) - 1)):
-        after = network.layers[number + 1]
-        cut = ((after.weights == 0) & frozen.weights[number + 1]) | deaf[0][None, :]
-        layer = network.layers[number]
-        found = cut.all(axis=1) | (
-            _at_bias(network, frozen, number, silent[number])
-            & _has_no_slope(layer.activation, layer.biases)
-        )
-        if number == 0 and features is not None:
-            found |= _dead(network, frozen, features)
-        deaf.insert(0, found)
-    return deaf
-
-
-def _dead(network: DenseNetwork, frozen: Frozen, features: Array) -> Mask:
-    """ReLU units of the first layer that are off for all examples, with room for rounding."""
-    layer = network.layers[0]
-    if layer.activation != "relu":
-        return np.zeros(layer.biases.size, bool)
-    z = features @ layer.weights + layer.biases
-    slack = np.abs(features) @ np.abs(layer.weights) + np.abs(layer.biases)
-    slack = slack * (features.shape[1] + 2) * np.finfo(np.float64).eps
-    zero = (features[:, :, None] * layer.weights[None] == 0).all(axis=1) & (layer.biases <= 0)
-    held = frozen.weights[0].all(axis=0) & frozen.biases[0]
-    return held & ((z + slack <= 0) | zero).all(axis=0)
 
 
 def _statement(network: DenseNetwork, frozen: Frozen, total: int, only_bias: bool) -> str:
@@ -246,19 +135,40 @@ def _statement(network: DenseNetwork, frozen: Frozen, total: int, only_bias: boo
     return f"In {network.text} these never move: {', '.join(parts)}."
 
 
-def _proof(network: DenseNetwork, frozen: Frozen, features: Array | None) -> Iterator[str]:
+def _conventions(found: Reach) -> list[Condition]:
+    """The derivatives at kinks on which the answer depends; libraries differ there."""
+    network, features = found.network, found.features
+    without = frozen_for_ever(network, features, one_class=found.one_class, at_kinks=False)
+    if len(without) == len(found.frozen):
+        return []
+    names = dict.fromkeys(layer.activation for layer in network.layers)
+    kinked = []
+    for name in names:
+        record = activation_of(name).record if name != "softmax" else None
+        kinked += [f"{name} at {k.at:g}" for k in (record.kinks if record else ()) if k.taken == 0]
+    text = f"derivatives at kinks are taken as 0 ({', '.join(kinked)}); without it "
+    kept = "nothing" if not len(without) else f"only {len(without)} of these parameters"
+    return [Condition(f"{text}{kept} would be proved to stay", None)]
+
+
+def _proof(found: Reach) -> Iterator[str]:
+    network, silent, deaf = found.network, found.silent, found.deaf
+    dead = found.dead if found.features is not None else None
     yield (
         "Suppose that after some steps the parameters named above are where they started; before "
         "the first step they are."
     )
-    silent = _silent_units(network, frozen, features)
-    deaf = _deaf_units(network, frozen, features, silent)
-    dead = _dead(network, frozen, features) if features is not None else None
+    if found.one_class:
+        yield (
+            "The softmax of a single output is 1 whatever it takes, so the loss is constant and "
+            "the delta of the output is 0."
+        )
     for number, layer in enumerate(network.layers[:-1], 1):
         if dead is not None and number == 1 and dead.any():
             yield (
-                f"{_units(dead)} of layer 1 take a number below or at 0 from every example, for "
-                "their weights and biases have not moved: they give 0, and their slope is 0."
+                f"{_units(dead)} of layer 1 take a number in a flat part of {layer.activation} "
+                "from every example, for their weights and biases have not moved: their slope is 0"
+                + (", and they give 0." if (silent[1] >= dead).all() else ".")
             )
         if silent[number].any():
             yield (
@@ -347,19 +257,18 @@ def _measured(
     ]
 
 
-def _certificate(
-    network: DenseNetwork, frozen: Frozen, features: Array | None
-) -> dict[str, Any] | None:
+def _certificate(found: Reach) -> dict[str, Any] | None:
+    network, features = found.network, found.features
     if sum(layer.weights.size for layer in network.layers) > MAX_CERTIFICATE:
         return None
-    examples: dict[str, Any] = {}
+    more: dict[str, Any] = {"loss": "cce_logits"} if found.one_class else {}
     if features is not None:
         if features.shape[0] * network.layers[0].weights.size > MAX_PRODUCTS:
             return None
-        examples = {"examples": [[str(Fraction(v)) for v in row] for row in features]}
-    return examples | {
+        more["examples"] = [[str(Fraction(v)) for v in row] for row in features]
+    return more | {
         "kind": "frozen_parameters",
         "layers": [exact_layer(layer) for layer in network.layers],
-        "weights": [mask.astype(int).tolist() for mask in frozen.weights],
-        "biases": [mask.astype(int).tolist() for mask in frozen.biases],
+        "weights": [mask.astype(int).tolist() for mask in found.frozen.weights],
+        "biases": [mask.astype(int).tolist() for mask in found.frozen.biases],
     }

@@ -8,7 +8,7 @@ kind                    what it proves
 ======================= ==================================================================
 ``equitable_partition`` units of one class have equal sums of weights, so they stay equal
 ``frozen_parameters``   a set of parameters whose gradients are 0 as long as none has moved, for
-                        any data, or for the ``examples`` that it names
+                        any data and loss, or for the ``examples`` and the ``loss`` that it names
 ``affine_map``          linear layers are one affine map
 ``mask_average``        an average over dropout masks, and the value without masks
 ======================= ==================================================================
@@ -213,15 +213,10 @@ def _sums(row: Row, classes: list[int]) -> tuple[tuple[int, Fraction], ...]:
 
 def _check_frozen(data: Mapping[str, Any]) -> None:
     fields = {"kind", "layers", "weights", "biases"}
-    with_fields(data, fields | ({"examples"} & set(data)))
+    with_fields(data, fields | ({"examples", "loss"} & set(data)))
     layers = read_layers(data)
-    examples = None
-    if "examples" in data:
-        examples = [_row(row) for row in _list(data["examples"], "examples")]
-        if not examples or any(len(row) != layers[0].fan_in for row in examples):
-            raise Refused("there are examples, each with a number for each input")
-        if len(examples) * layers[0].fan_in * layers[0].fan_out > MAX_PRODUCTS:
-            raise Refused("there are too many examples to check")
+    if "loss" in data and (data["loss"] != "cce_logits" or layers[-1].fan_out != 1):
+        raise Refused("the loss that counts here is the softmax of a single output")
     weights = [
         [_mask(row, layer.fan_out) for row in _exactly(rows, layer.fan_in)]
         for rows, layer in zip(_exactly(data["weights"], len(layers)), layers, strict=True)
@@ -232,9 +227,9 @@ def _check_frozen(data: Mapping[str, Any]) -> None:
     ]
     if not any(any(row) for mask in weights for row in mask) and not any(map(any, biases)):
         raise Refused("no parameter is named, so nothing is claimed")
-    dead = _dead(layers[0], weights[0], biases[0], examples or [])
-    silent, constant = _silent(layers, weights, biases, examples or [], dead)
-    deaf = _deaf(layers, weights, constant, dead)
+    seen = _Seen(layers[0], weights[0], biases[0], data.get("examples"))
+    silent, constant = _silent(layers, weights, biases, seen)
+    deaf = _deaf(layers, weights, constant, seen, one_class="loss" in data)
     for at, layer in enumerate(layers):
         for unit in range(layer.fan_out):
             if biases[at][unit] and not deaf[at][unit]:
@@ -259,56 +254,65 @@ def _mask(value: Any, length: int) -> list[bool]:
     return [bool(each) for each in value]
 
 
-def _dead(
-    layer: Layer, weights: list[list[bool]], biases: list[bool], examples: list[Row]
-) -> list[bool]:
-    """ReLU units of the first layer that do not move, and are off for all examples."""
-    found = [False] * layer.fan_out
-    if layer.activation not in OFF_BELOW_ZERO or not examples:
-        return found
-    for unit, bias in enumerate(layer.biases):
-        if biases[unit] and all(row[unit] for row in weights):
+class _Seen:
+    """What the examples of a certificate say of the inputs and of the first layer.
+
+    Attributes:
+        absent: inputs that are 0 in every example.
+        off: units that do not move and take a number at or below 0 from every example.
+        flat: units that do not move and are in a flat part for every example.
+    """
+
+    def __init__(
+        self, layer: Layer, weights: list[list[bool]], biases: list[bool], examples: Any
+    ) -> None:
+        self.absent = [False] * layer.fan_in
+        self.off = [False] * layer.fan_out
+        self.flat = [False] * layer.fan_out
+        if examples is None:
+            return
+        rows = [_row(row) for row in _list(examples, "examples")]
+        if not rows or any(len(row) != layer.fan_in for row in rows):
+            raise Refused("there are examples, each with a number for each input")
+        if len(rows) * layer.fan_in * layer.fan_out > MAX_PRODUCTS:
+            raise Refused("there are too many examples to check")
+        self.absent = [not any(row[k] for row in rows) for k in range(layer.fan_in)]
+        for unit, bias in enumerate(layer.biases):
+            if not (biases[unit] and all(row[unit] for row in weights)):
+                continue
             own = [row[unit] for row in layer.weights]
-            found[unit] = all(
-                bias + sum((a * b for a, b in zip(x, own, strict=True)), Fraction(0)) <= 0
-                for x in examples
-            )
-    return found
+            taken = [bias + _dot(x, own) for x in rows]
+            self.off[unit] = all(z <= 0 for z in taken)
+            self.flat[unit] = all(_is_flat(layer.activation, z) for z in taken)
+
+
+def _dot(one: Row, other: Row) -> Fraction:
+    return sum((a * b for a, b in zip(one, other, strict=True)), Fraction(0))
 
 
 def _silent(
     layers: Sequence[Layer],
     weights: list[list[list[bool]]],
     biases: list[list[bool]],
-    examples: list[Row],
-    dead: list[bool],
+    seen: _Seen,
 ) -> tuple[list[list[bool]], list[list[bool]]]:
     """Units that give 0 for every input, and units that take their bias for every input."""
-    inputs = range(layers[0].fan_in)
-    silent = [[bool(examples) and not any(x[k] for x in examples) for k in inputs]]
+    silent = [seen.absent]
     constant: list[list[bool]] = []
-    for at, layer in enumerate(layers[:-1]):
-        held = []
-        for unit in range(layer.fan_out):
-            nothing = all(
+    for at, layer in enumerate(layers):
+        held, nothing = [], []
+        for unit, bias in enumerate(layer.biases):
+            still = all(
                 silent[at][k] or (weights[at][k][unit] and layer.weights[k][unit] == 0)
                 for k in range(layer.fan_in)
             )
-            held.append(nothing and biases[at][unit])
+            held.append(still and biases[at][unit])
+            rectified = layer.activation in OFF_BELOW_ZERO
+            zero = (bias == 0 and layer.activation in ZERO_AT_ZERO) or (bias <= 0 and rectified)
+            off = at == 0 and rectified and seen.off[unit]
+            nothing.append((held[-1] and zero) or off)
         constant.append(held)
-        silent.append(
-            [
-                (at == 0 and dead[unit])
-                or (
-                    held[unit]
-                    and (
-                        (layer.biases[unit] == 0 and layer.activation in ZERO_AT_ZERO)
-                        or (layer.biases[unit] <= 0 and layer.activation in OFF_BELOW_ZERO)
-                    )
-                )
-                for unit in range(layer.fan_out)
-            ]
-        )
+        silent.append(nothing)
     return silent, constant
 
 
@@ -316,20 +320,26 @@ def _deaf(
     layers: Sequence[Layer],
     weights: list[list[list[bool]]],
     constant: list[list[bool]],
-    dead: list[bool],
+    seen: _Seen,
+    *,
+    one_class: bool,
 ) -> list[list[bool]]:
-    """Units whose delta is 0 for every input; no loss is assumed, so none at the output."""
-    deaf = [[False] * layers[-1].fan_out]
-    for at in reversed(range(len(layers) - 1)):
-        layer, after = layers[at], layers[at + 1]
-        found = []
-        for unit in range(layer.fan_out):
-            cut = all(
-                deaf[0][m] or (weights[at + 1][unit][m] and after.weights[unit][m] == 0)
-                for m in range(after.fan_out)
-            )
-            flat = constant[at][unit] and _is_flat(layer.activation, layer.biases[unit])
-            found.append(cut or flat or (at == 0 and dead[unit]))
+    """Units whose delta is 0 for every input.
+
+    No loss is assumed, unless it is the softmax of one output: that is 1 whatever it takes.
+    """
+    deaf: list[list[bool]] = []
+    for at in reversed(range(len(layers))):
+        layer, found = layers[at], []
+        for unit, bias in enumerate(layer.biases):
+            cut = one_class
+            if deaf:
+                cut = all(
+                    deaf[0][m] or (weights[at + 1][unit][m] and weight == 0)
+                    for m, weight in enumerate(layers[at + 1].weights[unit])
+                )
+            flat = constant[at][unit] and _is_flat(layer.activation, bias)
+            found.append(cut or flat or (at == 0 and seen.flat[unit]))
         deaf.insert(0, found)
     return deaf
 
