@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from backprove.calculus.accumulation import (
+    BASE_EFFORT,
+    EFFORT_PER_OPERAND,
     Backward,
     adjoint_of,
     backward,
@@ -46,17 +48,11 @@ from backprove.results import (
     Text,
 )
 
-BASE_EFFORT = 40_000
-EFFORT_PER_OPERATION = 300
-MAX_EFFORT = 400_000
-"""The work that a derivative may cost: published ones need at most 3,000 units in all, and long
-chains, sums and networks 60 to 250 units an operation (260,000 for a network of 2,000). A unit
-takes 10 to 20 microseconds."""
 
-
-def allowed_effort(operations: int) -> int:
-    """What the derivation of so many operations, or one formula of it, may cost."""
-    return min(BASE_EFFORT + EFFORT_PER_OPERATION * operations, MAX_EFFORT)
+def allowed_effort(program: Program) -> int:
+    """What the derivation of a program, or one formula of it, may cost."""
+    operands = sum(len(v.inputs) for v in program.operations)
+    return 2 * BASE_EFFORT + EFFORT_PER_OPERAND * operands
 
 
 @dataclass
@@ -174,7 +170,7 @@ class Derivation(Result):
         """Bound the work of a product that is written as one formula."""
         operations = len(self.program.operations)
         try:
-            with bounded(allowed_effort(operations)):
+            with bounded(allowed_effort(self.program)):
                 yield
         except TooMuchEffort:
             raise Unsupported(

@@ -90,7 +90,7 @@ def _derive_one(f, wrt, shapes, order, layout, domain, structured) -> Derivation
     program, text = _program(f, plain)
     array = plain[wrt]
     try:
-        with bounded(allowed_effort(len(program.operations))):
+        with bounded(allowed_effort(program)):
             return _derived(text, wrt, program, array, facts, order, layout, structured)
     except TooMuchEffort:
         raise Unsupported(

@@ -9,8 +9,10 @@ affine combination of axes, as in ``X[2*i + 1, j]``.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from weakref import WeakValueDictionary
 
@@ -83,7 +85,7 @@ class Size:
     def __new__(cls, terms: Mapping[Monomial, int]) -> Size:
         kept = tuple((m, c) for m, c in terms.items() if c)
         if len(kept) > 1:
-            kept = tuple(sorted(kept, key=lambda item: (-len(item[0]), repr(item[0]))))
+            kept = tuple(sorted(kept, key=_term_key))
         found = _interned_sizes.get(kept)
         if found is None:
             found = object.__new__(cls)
@@ -220,7 +222,7 @@ class Size:
         if not self.terms:
             return "0"
         text = ""
-        for monomial, coefficient in sorted(self.terms, key=lambda item: -_degree(item[0])):
+        for monomial, coefficient in sorted(self.terms, key=_written_order):
             names = [f"{a}" if p == 1 else f"{a}**{p}" for a, p in monomial]
             if abs(coefficient) != 1 or not names:
                 names.insert(0, str(abs(coefficient)))
@@ -230,8 +232,18 @@ class Size:
         return text
 
 
-def _degree(monomial: Monomial) -> int:
-    return sum(power for _, power in monomial)
+def _written_order(term: tuple[Monomial, int]) -> tuple[int, bool]:
+    monomial, coefficient = term
+    return -sum(power for _, power in monomial), coefficient < 0
+
+
+def _term_key(term: tuple[Monomial, int]) -> tuple[int, str]:
+    return -len(term[0]), _monomial_text(term[0])
+
+
+@lru_cache(maxsize=50_000)
+def _monomial_text(monomial: Monomial) -> str:
+    return repr(monomial)
 
 
 _integer_sizes: dict[int, Size] = {}
@@ -376,18 +388,19 @@ class Index:
         """The size that the index always has, if it does not depend on an axis."""
         return self.offset if not self.terms else None
 
-    def substitute(self, mapping: Mapping[Axis, Index]) -> Index:
-        """The index with axes replaced by indices."""
+    def substitute(self, mapping: Mapping[IndexAtom, Index]) -> Index:
+        """The index with axes (and floors, if an axis of them is named too) replaced by indices."""
         if self.axes.isdisjoint(mapping):
             return self
         if (axis := self.axis) is not None:
             return mapping[axis]
         total = Index.of(self.offset)
         for atom, coefficient in self.terms:
-            if isinstance(atom, Floor):
+            part = mapping.get(atom)
+            if part is None and isinstance(atom, Floor):
                 part = floor_divide(atom.index.substitute(mapping), atom.divisor)
-            else:
-                part = mapping.get(atom) or Index.of(atom)
+            elif part is None:
+                part = Index.of(atom)
             total = total + part * coefficient
         return total
 
@@ -505,23 +518,35 @@ def _quotient(size: Size, divisor: Size) -> Size | None:
 
 
 def nonnegative(size: Size) -> bool:
-    """True if the polynomial is >= 0 whenever all named sizes are >= 1."""
-    shifted = size
-    for name in size.names():
-        shifted = _shift_name(shifted, name)
-    return shifted.surely_nonnegative()
+    """True if the polynomial is >= 0 whenever all named sizes are >= 1.
 
-
-def _shift_name(size: Size, name: str) -> Size:
-    total = Size.of(0)
-    for monomial, coefficient in size.terms:
-        part = Size.of(coefficient)
+    It is written in ``n - 1`` for each name ``n``; then no coefficient may be negative.
+    """
+    shifted: dict[Monomial, int] = {}
+    for monomial, coefficient in _without_quotients(size).terms:
+        parts: dict[Monomial, int] = {(): coefficient}
         for atom, power in monomial:
-            base = Size.named(atom) + 1 if atom == name else Size.named(atom)
-            for _ in range(power):
-                part = part * base
-        total = total + part
-    return total
+            lowest = power if isinstance(atom, Quotient) else 0
+            parts = {
+                (*m, (atom, k)) if k else m: c * math.comb(power, k)
+                for m, c in parts.items()
+                for k in range(lowest, power + 1)
+            }
+        spend(len(parts) // 4)
+        for m, c in parts.items():
+            shifted[m] = shifted.get(m, 0) + c
+    return all(c >= 0 for c in shifted.values())
+
+
+def _without_quotients(size: Size) -> Size:
+    """A size that is never greater: ``-2*(n//2)`` is at least ``-n``."""
+    for monomial, coefficient in size.terms:
+        if coefficient < 0 and len(monomial) == 1 and isinstance(monomial[0][0], Quotient):
+            quotient, power = monomial[0]
+            if power == 1 and coefficient % quotient.divisor == 0:
+                least = quotient.dividend * (coefficient // quotient.divisor)
+                size = size - Size({monomial: coefficient}) + least
+    return size
 
 
 def floor_divide(index: Index, divisor: Size) -> Index:

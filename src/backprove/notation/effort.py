@@ -32,6 +32,31 @@ def spend(amount: int = 1) -> None:
             raise TooMuchEffort
 
 
+class Pace:
+    """A bound on a loop that grows with its steps, so that work beyond proportion ends early.
+
+    Args:
+        base: what may be spent in all before any step is over.
+        each: what every step may cost on top.
+    """
+
+    def __init__(self, base: int, each: int) -> None:
+        self._allowed = base
+        self._each = each
+        self._start = _left.get()
+        self._before = self._start[0] if self._start is not None else 0
+
+    def step(self) -> None:
+        """Count a step.
+
+        Raises:
+            TooMuchEffort: more was spent since the beginning than the steps so far allow.
+        """
+        self._allowed += self._each
+        if self._start is not None and self._before - self._start[0] > self._allowed:
+            raise TooMuchEffort
+
+
 @contextmanager
 def bounded(limit: int) -> Iterator[None]:
     """Allow ``limit`` units inside; an outer bound that is stricter holds as well.

@@ -57,21 +57,25 @@ class Lowering:
 
     def value(self, node: Node) -> Value:
         """The value of a node."""
+        self._refuse_many(node)
+        handler = _NODES.get(node.kind)
+        if handler is None:
+            raise self.notation_error(f"a {node.kind} cannot stand here", node)
+        found = handler(self, node)
+        self._refuse_many(node)  # the operands of a chain are read before any operation is made
+        if len(found.shape) > MAX_AXES:
+            raise self.unsupported(
+                f"an array of {len(found.shape)} axes; at most {MAX_AXES} are supported", node
+            )
+        return found
+
+    def _refuse_many(self, node: Node) -> None:
         if len(self.builder.values) > MAX_OPERATIONS:
             raise self.unsupported(
                 f"the expression has more than {MAX_OPERATIONS:,} operations and symbols",
                 node,
                 "Split it into named parts.",
             )
-        handler = _NODES.get(node.kind)
-        if handler is None:
-            raise self.notation_error(f"a {node.kind} cannot stand here", node)
-        found = handler(self, node)
-        if len(found.shape) > MAX_AXES:
-            raise self.unsupported(
-                f"an array of {len(found.shape)} axes; at most {MAX_AXES} are supported", node
-            )
-        return found
 
     def elementwise(
         self,

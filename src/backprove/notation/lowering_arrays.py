@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size, floor_divide, shape_text
 from backprove.notation.expressions import ONE, ZERO, Expr, Tensor
 from backprove.notation.lowering import Lowering, function
 from backprove.notation.operations import Value
 from backprove.notation.syntax import Node
+
+MAX_PIECES = 16
+"""More arrays than this are joined in groups."""
 
 
 @function("[]")
@@ -155,6 +160,16 @@ def _concatenate(low: Lowering, node: Node) -> Value:
                 f"does not fit: only axis {along} may differ",
                 node,
             )
+    return _joined(low, operands, along, node)
+
+
+def _joined(low: Lowering, operands: Sequence[Value], along: int, node: Node) -> Value:
+    """Arrays one after the other; many of them in groups, so that none has many alternatives."""
+    if len(operands) > MAX_PIECES:
+        groups = [operands[k : k + MAX_PIECES] for k in range(0, len(operands), MAX_PIECES)]
+        parts = [_joined(low, g, along, node) if len(g) > 1 else g[0] for g in groups]
+        return _joined(low, parts, along, node)
+    reference = operands[0].shape
     axes = [Axis(s) for s in reference]
     whole = Axis(sum((v.shape[along] for v in operands), Size.of(0)))
     axes[along] = whole
@@ -198,6 +213,13 @@ def _stack(low: Lowering, node: Node) -> Value:
                 node,
             )
     along = low.one_axis(given["axis"], len(shape) + 1, node) if "axis" in given else 0
+    groups = [operands[k : k + MAX_PIECES] for k in range(0, len(operands), MAX_PIECES)]
+    parts = [_stacked(low, g, along, node) for g in groups]
+    return _joined(low, parts, along, node) if len(parts) > 1 else parts[0]
+
+
+def _stacked(low: Lowering, operands: Sequence[Value], along: int, node: Node) -> Value:
+    shape = operands[0].shape
     inner = [Axis(s) for s in shape]
     which = Axis(Size.of(len(operands)))
     body = operands[-1].entry(*inner)
