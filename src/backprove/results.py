@@ -8,7 +8,7 @@ result holds any markup and no view knows any mathematics.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 Level = Literal["proved", "measured", "advisory"]
@@ -157,7 +157,70 @@ class Chart:
     log_x: bool = False
 
 
-Block = Heading | Text | Formula | Table | Code | Judgement | Evidence | Details | Drawing | Chart
+@dataclass(frozen=True)
+class Mark:
+    """A point of a plane.
+
+    Args:
+        at: its place.
+        label: what stands beside it.
+        kind: ``closed`` and ``open`` tell two classes apart; a ``cross`` is no data point.
+    """
+
+    at: tuple[float, float]
+    label: str = ""
+    kind: Literal["closed", "open", "cross"] = "closed"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A straight line between two points of a plane; equal names are one entry of the legend."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    name: str
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A picture of the plane: regions, lines and points, with one scale for both axes.
+
+    Args:
+        title: what it shows.
+        x: name of the first axis.
+        y: name of the second axis.
+        marks: the points.
+        lines: straight lines between two points.
+        regions: convex polygons by their corners, in order around; all are shaded alike.
+        region: what the shaded part is; empty where there is none.
+        classes: what closed and open points are.
+        caption: one sentence below.
+    """
+
+    title: str
+    x: str
+    y: str
+    marks: Sequence[Mark]
+    lines: Sequence[Stretch] = ()
+    regions: Sequence[Sequence[tuple[float, float]]] = ()
+    region: str = ""
+    classes: Mapping[str, str] = field(default_factory=dict)
+    caption: str = ""
+
+
+Block = (
+    Heading
+    | Text
+    | Formula
+    | Table
+    | Code
+    | Judgement
+    | Evidence
+    | Details
+    | Drawing
+    | Chart
+    | Plane
+)
 
 Renderer = Callable[[Sequence[Block]], str]
 
@@ -215,8 +278,11 @@ __all__ = [
     "Heading",
     "Judgement",
     "Level",
+    "Mark",
     "Node",
+    "Plane",
     "Result",
+    "Stretch",
     "Table",
     "Text",
     "VerdictKind",

@@ -11,6 +11,7 @@ from backprove.errors import SetupError
 from backprove.results import Block, Evidence, Heading, Result, Table, Text
 from backprove.theorems.certificates import check_certificate
 from backprove.theorems.network_text import read_layers
+from backprove.theorems.plane_picture import plane_of
 from backprove.theorems.theorem import Fact
 from backprove.theorems.truth_tables import read_problem
 
@@ -51,11 +52,13 @@ class GivenWeights(Result):
     def blocks(self) -> list[Block]:
         said = "meet every target" if self.fits else "miss a target"
         rows = [[_tuple(x), _tuple(z), _tuple(h), str(y), str(t)] for x, z, h, y, t in self.rows]
+        picture = plane_of(self.certificate["problem"], self.certificate["weights"])
         return [
             Heading(self.subject),
             Evidence("proved", f"These weights {said}; all numbers are exact."),
             Table(["x", "z", "h", "output", "target"], rows, "Layer by layer"),
             Text("Rows of W1 belong to units: z = W1 x + b1."),
+            *([picture] if picture else []),
         ]
 
     def to_dict(self) -> dict[str, Any]:

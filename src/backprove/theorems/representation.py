@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from backprove.results import Block, Chart, Details, Evidence, Heading, Result, Table, Text
+from backprove.results import Block, Details, Evidence, Heading, Plane, Result, Table, Text
 from backprove.theorems.best_fit import BestFit
 from backprove.theorems.certificates import Line, lines_of
+from backprove.theorems.plane_picture import meeting_plane, plane_of
 
 _SHOWN_POINTS = 64
 
@@ -43,19 +44,14 @@ class Representation(Result):
         return _plain(found) if found else None
 
     @property
-    def picture(self) -> Chart | None:
-        """The points and the lines where units change, for two inputs."""
-        points = [[float(Fraction(x)) for x in point] for point in self.problem["points"]]
-        if len(points[0]) != 2:
-            return None
-        data: list[Mapping[str, Any]] = []
-        for number, (point, target) in enumerate(zip(points, self.problem["targets"], strict=True)):
-            data.append(
-                {"x": point[0], "y": point[1], "series": f"target {target}", "segment": number}
-                | {"mark": "closed" if Fraction(target) > 0 else "open"}
-            )
-        data += _unit_lines(self.weights, points)
-        return Chart("Points, and where units change", "x1", "x2", data)
+    def picture(self) -> Plane | None:
+        """For two inputs the points, where units change, and where the output is high."""
+        cases = (self.certificate or {}).get("cases", [])
+        if len(cases) == 1 and "multipliers" in cases[0]:
+            met = meeting_plane(self.problem, cases[0]["multipliers"])
+            if met is not None:
+                return met
+        return plane_of(self.problem, (self.certificate or {}).get("weights"))
 
     def blocks(self) -> list[Block]:
         network = _network_text(self.problem)
@@ -73,7 +69,8 @@ class Representation(Result):
             blocks += self._layers() if self.weights else [Text(self.known)]
         for answer in self.narrower:
             blocks.append(Details(f"Fewer units: {_network_text(answer.problem)}", answer.blocks()))
-        return [*blocks, self.picture] if self.picture else blocks
+        picture = self.picture
+        return [*blocks, picture] if picture else blocks
 
     def to_dict(self) -> dict[str, Any]:
         fit = self.best_fit
@@ -248,26 +245,6 @@ def _leaves(tree: dict[str, Any]) -> int:
 def _applied(activation: str, z: Fraction) -> Fraction:
     shapes = {"relu": max(z, Fraction(0)), "abs": abs(z), "square": z * z}
     return shapes.get(activation, Fraction(z > 0) if activation == "threshold" else z)
-
-
-def _unit_lines(weights: dict[str, Any] | None, points: list[list[float]]) -> list[dict[str, Any]]:
-    if not weights:
-        return []
-    units = weights.get("hidden") or [weights["output"]]
-    low = [min(p[n] for p in points) - 0.5 for n in (0, 1)]
-    high = [max(p[n] for p in points) + 0.5 for n in (0, 1)]
-    data: list[dict[str, Any]] = []
-    for number, ((w1, w2), b) in enumerate(units, 1):
-        ends = {
-            *((x, float(-(w1 * Fraction(x) + b) / w2)) for x in (low[0], high[0]) if w2),
-            *((float(-(w2 * Fraction(y) + b) / w1), y) for y in (low[1], high[1]) if w1),
-        }
-        inside = sorted(
-            (x, y) for x, y in ends if low[0] <= x <= high[0] and low[1] <= y <= high[1]
-        )
-        name = f"unit {number} is zero"
-        data += [{"x": x, "y": y, "series": name, "segment": -number} for x, y in inside]
-    return data
 
 
 def _network_text(problem: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from backprove.results import (
     Formula,
     Heading,
     Judgement,
+    Plane,
     Table,
     Text,
     VerdictKind,
@@ -34,6 +35,7 @@ from backprove.views.numerals import (
     format_value,
     is_number,
 )
+from backprove.views.plane import plane_rows, plane_svg
 from backprove.views.svg import MAX_NODES, drawing_svg
 from backprove.views.text_figures import curves, in_order
 from backprove.views.text_layout import clean
@@ -319,6 +321,19 @@ def _(block: Chart) -> str:
         + (f"<figcaption>{caption}</figcaption>" if caption else "")
         + f"<details><summary>The numbers behind the chart</summary>{_chart_table(block)}"
         "</details></figure>"
+    )
+
+
+@_html.register
+def _(block: Plane) -> str:
+    caption = f"<figcaption>{prose(block.caption)}</figcaption>" if block.caption else ""
+    rows = [[Cell(str(name)), *numbers] for name, *numbers in plane_rows(block)]
+    return (
+        f'<figure><p class="bp-chart-title">{prose(block.title)}</p>'
+        f'<div class="bp-scroll" tabindex="0" role="group" aria-label="picture">'
+        f"{plane_svg(block)}</div>{caption}"
+        f"<details><summary>The numbers behind the picture</summary>"
+        f"{_table(['what', block.x, block.y], rows)}</details></figure>"
     )
 
 

@@ -21,12 +21,14 @@ from backprove.results import (
     Formula,
     Heading,
     Judgement,
+    Plane,
     Table,
     Text,
 )
 from backprove.views.arrange import arranged
 from backprove.views.inline import pieces
 from backprove.views.numerals import Value, format_value, is_number
+from backprove.views.plane import plane_rows
 from backprove.views.text_figures import curves, in_order, number
 from backprove.views.text_layout import clean
 from backprove.views.words import LEVELS, VERDICTS
@@ -215,4 +217,11 @@ def _(block: Chart) -> str:
         rows.append([name, len(points), first, last])
     title = f"{block.title}: {block.y} over {block.x}"
     table = _table(["curve", "points", "first", "last"], rows, title)
+    return table + (f"\n{_prose(block.caption)}" if block.caption else "")
+
+
+@_latex.register
+def _(block: Plane) -> str:
+    rows: list[list[Value]] = [[Cell(str(name)), *numbers] for name, *numbers in plane_rows(block)]
+    table = _table(["what", block.x, block.y], rows, block.title)
     return table + (f"\n{_prose(block.caption)}" if block.caption else "")

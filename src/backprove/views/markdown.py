@@ -17,12 +17,14 @@ from backprove.results import (
     Formula,
     Heading,
     Judgement,
+    Plane,
     Table,
     Text,
 )
 from backprove.views.arrange import arranged
 from backprove.views.inline import pieces
 from backprove.views.numerals import Value, format_value, is_number
+from backprove.views.plane import plane_lines
 from backprove.views.text_figures import chart_lines, drawing_lines
 from backprove.views.text_layout import WIDTH, clean
 from backprove.views.words import LEVELS, VERDICTS
@@ -158,3 +160,8 @@ def _(block: Drawing) -> str:
 @_markdown.register
 def _(block: Chart) -> str:
     return _fenced("\n".join(chart_lines(block, WIDTH)), "text")
+
+
+@_markdown.register
+def _(block: Plane) -> str:
+    return _fenced("\n".join(plane_lines(block, WIDTH)), "text")

@@ -15,11 +15,13 @@ from backprove.results import (
     Formula,
     Heading,
     Judgement,
+    Plane,
     Table,
     Text,
 )
 from backprove.views.arrange import arranged
 from backprove.views.plain_math import plain_math, plain_prose
+from backprove.views.plane import plane_lines
 from backprove.views.text_figures import chart_lines, drawing_lines
 from backprove.views.text_layout import WIDTH, clean, indented, wrapped
 from backprove.views.text_tables import table_lines
@@ -139,3 +141,8 @@ def _(block: Drawing, width: int) -> list[str]:
 @_lines.register
 def _(block: Chart, width: int) -> list[str]:
     return chart_lines(block, width)
+
+
+@_lines.register
+def _(block: Plane, width: int) -> list[str]:
+    return plane_lines(block, width)
