@@ -47,6 +47,7 @@ class ClaimPlaces:
             link of the chain rule.
         links: factors within the arguments of the question's functions: links as well.
         arrays: what to try within the ``(W @ x + b)`` of an index formula ``(W @ x + b)[i]``.
+        rules: slopes by the rule of another function, each with the right one.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class ClaimPlaces:
         composed: bool,
         links: frozenset[str] = frozenset(),
         arrays: Sequence[Filler] = (),
+        rules: Sequence[tuple[Filler, Filler]] = (),
     ) -> None:
+        self.rules = rules
         self.links = links
         self.arrays = arrays
         self.written = written

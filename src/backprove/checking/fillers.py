@@ -151,6 +151,46 @@ def _parts_of_question(question: str) -> Iterator[tuple[str, str]]:
             )
 
 
+RULES = {
+    "tanh": "(1 - {h}**2)",
+    "sigmoid": "({h}*(1 - {h}))",
+    "softplus": "(1 - exp(-{h}))",
+    "relu": "({h} > 0)",
+    "sqrt": "(1/(2*{h}))",
+}
+"""Slopes of functions by their own values, as they are remembered and confused."""
+
+
+def other_rules(written: Written, question: str) -> list[tuple[Filler, Filler]]:
+    """The slope by the rule of another function, and the right one, for each function called."""
+    found: dict[str, tuple[Filler, Filler]] = {}
+    plain = Reader(written.names, {}, {})
+    for node in _formulas(parse(question)) if question else []:
+        record = functions.ELEMENTWISE.get(str(node.value))
+        if node.kind != "call" or record is None or len(node.children) != 1:
+            continue
+        own, inner = _text(question, node), _text(question, node.children[0])
+        right = f"({ARGUMENT.sub(f'({inner})', record.derivatives[0])})"
+        for other, rule in RULES.items():
+            wrong = rule.format(h=own)
+            if other == node.value or wrong in found:
+                continue
+            try:
+                pair = [Filler(t, plain.value(parse(t)), "slope") for t in (wrong, right)]
+            except FAILURES:
+                continue
+            found[wrong] = (pair[0], pair[1])
+    pairs = list(found.values())
+    if not written.indices:
+        return pairs
+    entries = [
+        (list(_entries(written, [a])), list(_entries(written, [c])))
+        for a, c in pairs
+        if np.shape(a.value) == np.shape(c.value)
+    ]
+    return [both for first, second in entries for both in zip(first, second, strict=False)]
+
+
 def inner_factors(question: str, wrt: str) -> frozenset[str]:
     """What multiplies the symbol within the argument of a function: links of the chain rule.
 

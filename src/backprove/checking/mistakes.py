@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 from math import isqrt
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +24,16 @@ from backprove.calculus import numeric
 from backprove.checking.claim_places import PlaceEdit
 from backprove.checking.edits import text_edits
 from backprove.checking.factor_edits import SUMMING
-from backprove.checking.fillers import fillers, inner_factors, whole_arrays
+from backprove.checking.fillers import fillers, inner_factors, other_rules, whole_arrays
 from backprove.checking.lost_paths import Lost, Spoiled
 from backprove.checking.place_edits import PlaceEdits
-from backprove.checking.places import FAILURES, Written
+from backprove.checking.places import (
+    FAILURES,
+    Written,
+    WrittenDefinition,
+    WrittenRepeat,
+    repeats,
+)
 from backprove.checking.term_edits import by_terms
 from backprove.checking.trial import MAX_SECONDS, Mistake, Trial, close, over, printed, ratio_of
 from backprove.errors import BackproveError
@@ -43,6 +51,8 @@ from backprove.notation.expressions import (
     Tensor,
 )
 from backprove.notation.operations import Program
+
+MAX_REPEATS = 3
 
 
 @np.errstate(all="ignore")
@@ -207,10 +217,34 @@ def _by_places(
     outputs = () if extra else program.output.shape
     first_order = any(trial.truth.shape == (*outputs, *a.shape) for a in program.symbols.values())
     composed = first_order and sum(v.operation not in plain for v in program.operations) > 1
-    edits = PlaceEdits(written, pool, composed, links, whole_arrays(written, program.text))
-    found = _first_that_fits(trial, edits.small(), expected, read)
+    whole = whole_arrays(written, program.text)
+    rules = other_rules(written, program.text)
+    edits = [PlaceEdits(written, pool, composed, links, whole, rules)]
+    edits += _edits_of_definitions(written, names, program.text, composed, links)
+    found = _first_that_fits(trial, (e for some in edits for e in some.small()), expected, read)
     found = found or by_terms(trial, claim, indices)
-    return found or _first_that_fits(trial, edits.large(), expected, read)
+    larger = (e for some in edits for e in some.large())
+    return found or _first_that_fits(trial, larger, expected, read)
+
+
+def _edits_of_definitions(
+    written: Written,
+    names: Mapping[str, Any],
+    question: str,
+    composed: bool,
+    links: frozenset[str],
+) -> list[PlaceEdits]:
+    """The edits of what has several uses: what stands after ``with``, or is written twice."""
+    found: list[PlaceEdits] = []
+    for nodes in repeats(written)[:MAX_REPEATS]:
+        with suppress(*FAILURES):
+            part = WrittenRepeat(written, nodes)
+            found.append(PlaceEdits(part, fillers(part, question), composed, links))
+    for which in range(len(written.claim.definitions)):
+        with suppress(*FAILURES):
+            part = WrittenDefinition(written, names, which)
+            found.append(PlaceEdits(part, fillers(part, question), composed, links))
+    return found
 
 
 def _first_that_fits(
@@ -373,11 +407,14 @@ def _same_number(trial: Trial, claim: Tensor) -> float | None:
 def _name_of_ratio(ratio: Fraction, text: str) -> str:
     """A number that stands in the claim was too much; one that does not is missing."""
     root = isqrt(ratio.denominator)
-    squared = {str(root)} if root * root == ratio.denominator else set()
-    times = {str(ratio.denominator), *squared} if ratio.numerator in (1, -1) else set()
-    over = {str(ratio.numerator)} if ratio.denominator == 1 else set()
-    written = any(re.search(rf"(?<![\w.*/]){t}\s*[*·]?\s*[^\d.\s]", text) for t in times)
-    written = written or any(re.search(rf"/\s*\(?{abs(int(t))}\b", text) for t in over)
+    squared = {root} if root * root == ratio.denominator else set()
+    times = {ratio.denominator, *squared} - {1} if ratio.numerator in (1, -1) else set()
+    over = {abs(ratio.numerator)} if ratio.denominator == 1 else set()
+    # A claim with a 4 where a 2 is right has a factor 2 too many.
+    factors = re.findall(r"(?<![\w.*/])(\d+)\s*[*·]?\s*[^\d.\s,)\]]", text)
+    divisors = re.findall(r"/\s*\(?(\d+)\b", text)
+    written = any(int(f) and int(f) % t == 0 for f in factors for t in times)
+    written = written or any(int(d) and int(d) % t == 0 for d in divisors for t in over)
     return "extra_factor" if written else "missing_factor"
 
 

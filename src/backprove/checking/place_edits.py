@@ -51,6 +51,7 @@ class PlaceEdits(FactorEdits):
         yield from self._options()
         yield from self._dropped()
         yield from self._functions()
+        yield from self._other_rules()
         yield from self._numbers()
         yield from self._factors()
         yield from self._comparisons()
@@ -311,6 +312,17 @@ class PlaceEdits(FactorEdits):
             if np.ndim(value) == 2 and np.shape(value)[0] == np.shape(value)[1]:
                 text = written.source(at)
                 yield from self._changed(at, f"inv({text})", "wrong_function", text)
+
+    def _other_rules(self) -> Iterator[PlaceEdit]:
+        """The slope of the right function in the place of that of another one: 1 - s² of σ."""
+        places = self.written.places
+        for at in self.formulas:
+            value = places[at].value
+            if isinstance(value, (tuple, str)) or value is None or not np.ndim(value):
+                continue
+            for wrong, right in self.rules:
+                if np.shape(wrong.value) == np.shape(value) and np.allclose(wrong.value, value):
+                    yield self._edit(at, right.value, right.text, "wrong_function")
 
     def _replaced(self, *, symbols: bool, by_symbols: bool = False) -> Iterator[PlaceEdit]:
         written = self.written

@@ -6,6 +6,7 @@ claim with one stretch replaced.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from backprove.errors import BackproveError
 from backprove.notation.claims import Claim
 from backprove.notation.definitions import only
 from backprove.notation.index_syntax import DELTAS, IndexParser
+from backprove.notation.index_tree import walk
 from backprove.notation.syntax import Node, parse
 
 FAILURES = (
@@ -58,12 +60,11 @@ class Written:
     def __init__(
         self, claim: Claim, names: Mapping[str, Any], indices: Sequence[str], shape: Sequence[int]
     ) -> None:
-        if claim.definitions:
-            raise NotRead("definitions")
         self.text = claim.text
         self.shape = tuple(shape)
         self.indices = tuple(indices)
-        self.names = names
+        self.claim = claim
+        self.names = names = with_definitions(claim, names)
         ranks = {n: np.ndim(v) for n, v in names.items()}
         right = only(claim.text, claim.right_span)
         plain = Reader(names, {}, {})
@@ -151,6 +152,112 @@ class Written:
                 return tree, self.reader.value(tree)
         except FAILURES:
             return None
+
+
+class WrittenDefinition(Written):
+    """One definition of a claim, ``s = softmax(z)``, with its places; an edit changes the claim.
+
+    Args:
+        whole: the claim that the definition belongs to.
+        names: the values of symbols and named sizes.
+        which: the number of the definition.
+    """
+
+    def __init__(self, whole: Written, names: Mapping[str, Any], which: int) -> None:
+        self.main = whole
+        self.text, self.shape, self.claim = whole.text, whole.shape, whole.claim
+        self.indices, self.sizes = (), {}
+        self.given = names
+        self.which = which
+        definition = whole.claim.definitions[which]
+        self.names = with_definitions(whole.claim, names, until=which)
+        self.reader = Reader(self.names, {}, {})
+        self.tree = parse(only(whole.text, definition[1]))
+        self.places = []
+        self._children = []
+        self._add(self.tree, -1, 0)
+
+    def shaped(self, value: Any) -> np.ndarray | None:
+        """The value of the claim for another value of the definition."""
+        name = self.claim.definitions[self.which][0]
+        names = {**self.names, name: value}
+        names = with_definitions(self.claim, names, begin=self.which + 1)
+        main = self.main
+        reader = Reader(names, main.reader.letters, main.reader.dims)
+        return main.shaped(reader.value(main.tree))
+
+
+class WrittenRepeat(Written):
+    """A part that a claim writes several times, with its places; an edit changes all of them.
+
+    Args:
+        whole: the claim.
+        nodes: where the part stands in it.
+    """
+
+    def __init__(self, whole: Written, nodes: Sequence[Node]) -> None:
+        self.main = whole
+        self.text, self.shape, self.claim = whole.text, whole.shape, whole.claim
+        self.names = whole.names
+        self.indices, self.sizes = (), {}
+        self.reader = Reader(self.names, {}, {})
+        self.nodes = sorted(nodes, key=lambda n: n.span.start)
+        self.tree = self.nodes[0]
+        self.places = []
+        self._children = []
+        self._add(self.tree, -1, 0)
+
+    def shaped(self, value: Any) -> np.ndarray | None:
+        """The value of the claim with another value of the part wherever it stands."""
+        spans = {n.span for n in self.nodes}
+        reader = self.main.reader
+
+        def visit(node: Node) -> Any:
+            if node.span in spans and node.kind == self.tree.kind:
+                return value
+            if node.kind == "binder":
+                return None
+            skip = node.kind == "subscript" and node.children[0].value in DELTAS
+            below = [
+                None if skip and k == 0 else visit(child) for k, child in enumerate(node.children)
+            ]
+            return reader.combine(node, below)
+
+        return self.main.shaped(visit(self.main.tree))
+
+    def replaced(self, at: int, by: str) -> str:
+        """The claim's text with the edited part in every place of it."""
+        span, whole = self.places[at].node.span, self.tree.span
+        part = self.text[whole.start : span.start] + by + self.text[span.end : whole.end]
+        part = part if at else f"({part})"
+        text = self.text
+        for node in reversed(self.nodes):
+            text = text[: node.span.start] + part + text[node.span.end :]
+        return text
+
+
+def repeats(written: Written) -> list[list[Node]]:
+    """Calls without index letters that a claim writes more than once, the longest first."""
+    found: dict[str, list[Node]] = {}
+    for place in written.places:
+        node = place.node
+        if node.kind != "call" or node.value in ("eye", "ones", "zeros"):
+            continue
+        if not any(n.kind == "name" and n.value in written.sizes for n in walk(node)):
+            text = written.text[node.span.start : node.span.end]
+            found.setdefault(re.sub(r"\s+", "", text), []).append(node)
+    several = [(text, nodes) for text, nodes in found.items() if len(nodes) > 1]
+    return [nodes for _, nodes in sorted(several, key=lambda item: -len(item[0]))]
+
+
+def with_definitions(
+    claim: Claim, names: Mapping[str, Any], *, begin: int = 0, until: int | None = None
+) -> dict[str, Any]:
+    """The values of symbols and sizes, and of what the claim defines after ``with``."""
+    found = dict(names)
+    for name, span in claim.definitions[begin:until]:
+        found[name] = Reader(found, {}, {}).value(parse(only(claim.text, span)))
+    return found
 
 
 def index_tree(text: str, ranks: Mapping[str, int]) -> Node:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
+import re
+from collections.abc import Sequence
 
 from backprove.calculus import numeric
-from backprove.checking.equalities import equality_verdict
 from backprove.checking.question import Question
-from backprove.checking.structures import IMPLIED_BY
-from backprove.checking.verdict import Verdict
+from backprove.checking.structure_forms import Answer, Form, judge_form
+from backprove.checking.verdict import Counterexample, Verdict
+from backprove.errors import Span, UnknownName
 from backprove.notation.axes import Size, shape_text
 from backprove.notation.claims import Claim
 from backprove.notation.evaluation import Evaluator
-from backprove.notation.expressions import Tensor
+from backprove.notation.structure_words import structure_phrase
 
 
 def judge_shape(question: Question, claim: str, read: Claim) -> Verdict:
     """The verdict on a shape such as ``n×k×k×d``."""
     given = read.shape or ()
+    unknown_size(question, claim, given, read.right_span.start)
     derivation = question.derivation
     shape = derivation.shape
     accepted: list[tuple[tuple[Size, ...], str]] = [(shape, "")]
@@ -38,62 +38,89 @@ def judge_shape(question: Question, claim: str, read: Claim) -> Verdict:
             )  # fmt: skip
     message = f"Wrong: the shape is {derivation.shape_statement}, not {shape_text(given)}."
     return Verdict(
-        "wrong", claim, message, "proved", mistake="wrong_shape", fixed=shape_text(shape)
-    )
+        "wrong", claim, message, "proved", mistake="wrong_shape", where="shape",
+        fixed=shape_text(shape) if len(shape) != 1 else f"({shape[0]},)",
+    )  # fmt: skip
 
 
 def judge_structure(question: Question, claim: str, read: Claim) -> Verdict:
-    """The verdict on a word such as ``diagonal``, or ``not diagonal``."""
-    found = question.derivation.structure
-    wanted = read.word
-    if read.negated:
-        return _judge_not(question, claim, read)
-    kinds = IMPLIED_BY.get(wanted)
-    if wanted == "symmetric":
-        return _judge_symmetric(question, claim)
-    if (kinds is not None and found.kind in kinds) or found.kind.lower() == wanted:
-        return Verdict("right", claim, f"Right. {found.reason}", "proved", evidence=found.reason)
-    if kinds is None or found.kind == "dense" or found.kind == "sparse":
-        if wanted == "diagonal":
-            counter = _off_diagonal(question)
-            if counter is not None:
-                return Verdict("wrong", claim, counter, "measured", mistake="wrong_structure")
-        return Verdict(
-            "undecided", claim, f"Undecided: the structure found is {found.kind}; {found.reason}"
-        )
-    message = f"Wrong: the derivative is {found.kind}. {found.reason}"
-    return Verdict("wrong", claim, message, "proved", mistake="wrong_structure", fixed=found.kind)
+    """The verdict on words such as ``diagonal``, ``not diagonal`` or ``identity + rank 1``."""
+    assert read.phrase is not None
+    form = Form(question)
+    _known_sizes(question, claim, read)
+    answer = judge_form(form, read.phrase)
+    level = "proved" if answer.proved else "measured"
+    reason = answer.reason
+    if answer.holds is None:
+        because = f": {reason}" if reason else ""
+        return Verdict("undecided", claim, f"Undecided{because}.")
+    if answer.holds and answer.under and not read.negated:
+        message = f"Right under: {answer.under}. {_sentence(reason)}"
+        return Verdict("right_under", claim, message, level, [answer.under], evidence=reason)
+    if answer.holds == (not read.negated):
+        if read.negated or not reason:
+            reason = form.question.derivation.structure.reason if answer.proved else reason
+        message = f"Right. {_sentence(reason)}".strip()
+        return Verdict("right", claim, message, level, evidence=reason)
+    kind = _kind(form)
+    said = f"Wrong: {'the derivative is ' + read.word if read.negated else reason}."
+    message = f"{said} The derivative is {kind}." if kind and not read.negated else said
+    fixed = read.word if read.negated else kind or f"not {read.word}"
+    return Verdict(
+        "wrong",
+        claim,
+        message,
+        level,
+        mistake="wrong_structure",
+        where=read.word,
+        fixed=fixed,
+        counterexample=_counterexample(form, answer),
+    )
 
 
-def _judge_not(question: Question, claim: str, read: Claim) -> Verdict:
-    """A claim such as ``not diagonal``: right where the plain claim is wrong, and the reverse."""
-    plain = judge_structure(question, claim, replace(read, negated=False))
-    if plain.kind == "undecided":
-        return plain
-    if plain.kind == "right":
-        message = f"Wrong: the derivative is {read.word}."
-        return Verdict("wrong", claim, message, plain.level, mistake="wrong_structure")
-    return Verdict("right", claim, "Right.", plain.level, evidence=plain.message)
+def _sentence(reason: str) -> str:
+    text = reason[:1].upper() + reason[1:]
+    return text if not text or text.endswith(".") else f"{text}."
 
 
-def _off_diagonal(question: Question) -> str | None:
-    truth = question.truth
-    if len(truth.axes) != 2:
+def _kind(form: Form) -> str:
+    """The structure that the derivation found, if it is one that a claim can state and holds."""
+    phrase = structure_phrase(form.kind)
+    if phrase is None or not judge_form(form, phrase).holds:
+        return ""
+    return phrase.word
+
+
+def _counterexample(form: Form, answer: Answer) -> Counterexample | None:
+    if answer.at is None or answer.entry is None:
         return None
-    (point,) = numeric.points(question.derivation.program, count=1, seed=3)
-    value = Evaluator(point.values, point.sizes).tensor(truth)
-    off = value - np.diag(np.diag(value)) if value.shape[0] == value.shape[1] else value
-    if np.abs(off).max() > 1e-6:
-        i, j = np.unravel_index(int(np.abs(off).argmax()), off.shape)
-        return f"Wrong: at a random point entry [{i}, {j}] off the diagonal is {off[i, j]:.4g}."
-    return None
+    inputs = {a.name: v for a, v in answer.at.inputs.items()}
+    value = Evaluator(answer.at.values, answer.at.sizes).tensor(form.truth)
+    return Counterexample(inputs, answer.entry, float(value[answer.entry]), answer.given)
 
 
-def _judge_symmetric(question: Question, claim: str) -> Verdict:
-    truth = question.truth
-    if len(truth.axes) != 2 or truth.shape[0] != truth.shape[1]:
-        return Verdict(
-            "wrong", claim, "Wrong: the derivative is not square.", "proved", mistake="wrong_shape"
-        )
-    flipped = Tensor(truth.axes[::-1], truth.body)
-    return equality_verdict(question.derivation.program, claim, truth, flipped)
+def _known_sizes(question: Question, claim: str, read: Claim) -> None:
+    phrase = read.phrase
+    assert phrase is not None
+    stated = [*phrase.rank, *phrase.blocks, *([phrase.count] if phrase.count else [])]
+    unknown_size(question, claim, stated, read.right_span.start)
+
+
+def unknown_size(question: Question, claim: str, stated: Sequence[Size], begin: int) -> None:
+    """Refuse a size that no symbol has.
+
+    Raises:
+        UnknownName: at the place of the name.
+    """
+    known = set(numeric.size_names(question.symbols))
+    for size in stated:
+        for name in sorted(size.names() - known):
+            found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", claim[begin:])
+            start = begin + found.start() if found else 0
+            raise UnknownName(
+                f"no symbol has the size '{name}'",
+                text=claim,
+                span=Span(start, start + len(name)),
+                hint=f"The sizes are {', '.join(sorted(known)) or 'numbers'}; "
+                "structures are words such as diagonal, symmetric, rank 1.",
+            )

@@ -23,12 +23,14 @@ def with_left_side(text: str, left: str) -> str:
 
 def tidied_claim(text: str, known: Claim, symbols: Mapping[str, Array]) -> str:
     """A claim without the parentheses that it does not need."""
-    if known.definitions:
-        return text
     ranks = {name: len(array.shape) for name, array in symbols.items()}
     reader = partial(index_tree, ranks=ranks) if known.kind == "index" else parse
-    right = known.right.strip()
-    return text.replace(right, tidied(right, reader))
+    parts = [(known.right_span, reader), *((span, parse) for _, span in known.definitions)]
+    for span, read in sorted(parts, key=lambda part: -part[0].start):
+        part = text[span.start : span.end]
+        shorter = tidied(part.strip(), read)
+        text = text[: span.start] + part.replace(part.strip(), shorter) + text[span.end :]
+    return text
 
 
 def tidied(text: str, parse: Callable[[str], Node]) -> str:

@@ -14,41 +14,12 @@ from backprove.notation.expressions import Array
 from backprove.notation.index_syntax import IndexParser
 from backprove.notation.index_tree import walk
 from backprove.notation.shapes import parse_shape
+from backprove.notation.structure_words import StructurePhrase, structure_phrase
 from backprove.notation.syntax import Node, Parser, Token, parse, tokenize
 
 WHOLE = ("J", "H", "grad", "gradient", "jac", "jacobian", "Jacobian", "hessian", "Hessian")
 """Names on the left that mean the derivative itself."""
 
-STRUCTURES = (
-    "zero",
-    "constant",
-    "identity",
-    "scaled identity",
-    "diagonal",
-    "block-diagonal",
-    "kronecker",
-    "kronecker sum",
-    "permutation",
-    "lower triangular",
-    "upper triangular",
-    "triangular",
-    "banded",
-    "symmetric",
-    "sparse",
-    "dense",
-)
-"""Words of structure that a claim may state, beside ``rank 1``, ``rank 2``, ..."""
-
-_WORDS = "|".join(
-    re.escape(word).replace(r"\-", r"[\s-]") for word in sorted(STRUCTURES, key=len, reverse=True)
-)
-_STRUCTURE = re.compile(
-    r"^\s*(?:(?:the\s+)?(?:jacobian|hessian|gradient|derivative|j|h)\s+is\s+|is\s+)?"
-    r"(?P<negated>not\s+)?(?:an?\s+|the\s+|of\s+)?"
-    rf"(?P<word>{_WORDS}|rank[\s-]+(?:\d+|one|two))"
-    r"(?:\s+(?:matrix|tensor))?\s*\.?\s*$",
-    re.IGNORECASE,
-)
 _SHAPE_PREFIX = re.compile(r"^\s*shape(?:\s*\(\s*\w+\s*\)|\s+of\s+\w+)?\s*(?:==|=|:|is\s|\s)\s*")
 _SIZE = r"(?:[^\W\d²³]\w*|[0-9]+)"
 _SHAPE = re.compile(
@@ -90,6 +61,7 @@ class Claim:
         shape: the sizes, for a shape.
         word: the structure, for a structure.
         negated: True for ``not diagonal``.
+        phrase: the parts of a statement about structure, such as the rank.
         definitions: names and places of ``with s = softmax(z)``.
     """
 
@@ -106,6 +78,7 @@ class Claim:
     shape: tuple[Size, ...] | None = None
     word: str = ""
     negated: bool = False
+    phrase: StructurePhrase | None = None
     definitions: tuple[tuple[str, Span], ...] = ()
 
     @property
@@ -144,14 +117,13 @@ def classify_claim(text: str, symbols: Mapping[str, Array] | None = None) -> Cla
 
 
 def _structure(text: str) -> Claim | None:
-    found = _STRUCTURE.match(text)
+    found = structure_phrase(text)
     if found is None:
         return None
-    word = re.sub(r"\s+", " ", found["word"].lower()).replace("block diagonal", "block-diagonal")
-    word = word.replace("rank-", "rank ")
-    word = re.sub(r"^rank (one|two)$", lambda m: "rank 1" if m[1] == "one" else "rank 2", word)
-    span = Span(*found.span("word"))
-    return Claim("structure", text, right_span=span, word=word, negated=bool(found["negated"]))
+    return Claim(
+        "structure", text, right_span=found.span, word=found.word, negated=found.negated,
+        phrase=found,
+    )  # fmt: skip
 
 
 def _is_latex(text: str, symbols: Mapping[str, Array]) -> bool:
