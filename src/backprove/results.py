@@ -30,6 +30,14 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Prose that leads to another answer of the same page, by its anchor."""
+
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Formula:
     """One displayed formula, in LaTeX, as plain text and, where it can be run, as code."""
 
@@ -211,6 +219,7 @@ class Plane:
 Block = (
     Heading
     | Text
+    | Reference
     | Formula
     | Table
     | Code

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backprove.errors import InputError
+from backprove.results import Reference
 from backprove.worksheets import Engine, run_worksheet
 from backprove.worksheets.kept_answers import KeptAnswers
 from backprove.worksheets.study_claims import study_folder
@@ -64,6 +65,18 @@ def test_claims_can_be_asked_for_in_python_and_on_the_command_line(engine):
     study, claim = outcomes(engine, STUDY, "claim hidden none learned")
     assert study.command == "backprove " + STUDY
     assert claim.python.endswith(".check('hidden none learned')")
+
+
+def test_a_study_that_is_asked_again_is_shown_once(engine):
+    report = run_worksheet(
+        block(STUDY, "function relu", STUDY, "claim hidden none learned"), engine=engine[0]
+    )
+    first, _, again, claim = report.outcomes
+    (pointer,) = again.blocks
+    assert isinstance(pointer, Reference) and pointer.anchor == first.anchor
+    assert len(first.blocks) > 5 and again.data == first.data and claim.verdict
+    page = report.html()
+    assert f'href="#{first.anchor}">The study is the one above' in page
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from backprove.results import (
     Heading,
     Judgement,
     Plane,
+    Reference,
     Table,
     Text,
     VerdictKind,
@@ -138,6 +139,11 @@ def _(block: Heading) -> str:
 def _(block: Text) -> str:
     paragraphs = (part for part in block.text.split("\n\n") if part.strip())
     return "".join(f"<p>{prose(part)}</p>" for part in paragraphs)
+
+
+@_html.register
+def _(block: Reference) -> str:
+    return f'<p><a href="#{_safe(block.anchor)}">{prose(block.text)}</a></p>'
 
 
 @_html.register

@@ -22,6 +22,7 @@ from backprove.results import (
     Heading,
     Judgement,
     Plane,
+    Reference,
     Table,
     Text,
 )
@@ -123,6 +124,11 @@ def _(block: Heading) -> str:
 @_latex.register
 def _(block: Text) -> str:
     return "\n\n".join(_prose(part.strip()) for part in block.text.split("\n\n") if part.strip())
+
+
+@_latex.register
+def _(block: Reference) -> str:
+    return _prose(block.text)
 
 
 @_latex.register

@@ -18,6 +18,7 @@ from backprove.results import (
     Heading,
     Judgement,
     Plane,
+    Reference,
     Table,
     Text,
 )
@@ -91,6 +92,11 @@ def _(block: Heading) -> str:
 @_markdown.register
 def _(block: Text) -> str:
     return "\n\n".join(_prose(part.strip()) for part in block.text.split("\n\n") if part.strip())
+
+
+@_markdown.register
+def _(block: Reference) -> str:
+    return _prose(block.text)
 
 
 @_markdown.register

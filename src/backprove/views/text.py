@@ -16,6 +16,7 @@ from backprove.results import (
     Heading,
     Judgement,
     Plane,
+    Reference,
     Table,
     Text,
 )
@@ -69,6 +70,11 @@ def _lines(block: object, width: int) -> list[str]:
 def _(block: Heading, width: int) -> list[str]:
     title = wrapped(plain_prose(block.text), width)
     return [*title, "-" * max(map(len, title), default=0)]
+
+
+@_lines.register
+def _(block: Reference, width: int) -> list[str]:
+    return wrapped(plain_prose(block.text), width)
 
 
 @_lines.register

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backprove import __version__
 from backprove.errors import WorksheetError
+from backprove.results import Block, Reference
 from backprove.worksheets.document import ProsePart, StatementPart, read_block, read_document
 from backprove.worksheets.engine import Engine
 from backprove.worksheets.kept_answers import KeptAnswers
@@ -55,7 +57,9 @@ def run_worksheet(
     total = sum(isinstance(part, Statement) for part in parts)
     folder = Path(source.file).parent if source.file else None
     studies = kept.folder / "studies" if kept else None
-    session = Session(engine or Engine(), folder=folder, progress=progress, studies=studies)
+    session = Session(
+        engine or Engine(), folder=folder, progress=progress, studies=studies, shown={}
+    )
     items: list[Prose | Outcome] = []
     done = 0
     for part in parts:
@@ -160,13 +164,21 @@ def _outcome(part: Statement, session: Session, anchor: str, kept: KeptAnswers |
         file=part.piece.source.file,
         anchor=anchor,
         question=session.question.name if session.question else "",
-        blocks=answer.blocks,
+        blocks=_repeated(part, session, anchor) or answer.blocks,
         data=answer.data,
         verdict=answer.verdict,
         expected=part.expected,
         command=reproduction.command if reproduction else "",
         python=reproduction.python if reproduction else "",
     )
+
+
+def _repeated(part: Statement, session: Session, anchor: str) -> list[Block]:
+    """What stands in place of an answer that the report has shown already; nothing at first."""
+    if not part.repeated or session.shown is None:
+        return []
+    first = session.shown.setdefault(json.dumps(part.key(session), sort_keys=True), anchor)
+    return [] if first == anchor else [Reference(part.repeated, first)]
 
 
 def _first_line(part: Statement) -> str:

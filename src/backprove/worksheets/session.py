@@ -104,6 +104,8 @@ class Session:
         progress: told what is done, for long statements.
         studies: a folder in which studies keep each epoch, so that one that was cut short goes
             on; None to keep nothing.
+        shown: the anchor of each answer that a page does not show twice, by its key; None where
+            each answer stands on a page of its own.
     """
 
     engine: Engine
@@ -117,6 +119,7 @@ class Session:
     folder: Path | None = None
     progress: Progress | None = None
     studies: Path | None = None
+    shown: dict[str, str] | None = None
     _expanded: dict[str, Expanded] = field(default_factory=dict, repr=False)
 
     def text(self, piece: Piece) -> str:

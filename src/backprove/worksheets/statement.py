@@ -46,6 +46,8 @@ class Statement(ABC):
 
     keyword: ClassVar[str]
     usage: ClassVar[str]
+    repeated: ClassVar[str] = ""
+    """What a report says in place of an answer that it has shown already; empty: the answer."""
 
     @property
     def expected(self) -> VerdictKind | None:

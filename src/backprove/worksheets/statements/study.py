@@ -30,6 +30,8 @@ class Study(Statement):
     settings: dict[str, Setting]
     places: dict[str, Piece]
 
+    repeated = "The study is the one above, where its numbers and figures stand."
+
     @classmethod
     def read(cls, piece: Piece, rest: Piece) -> Study:
         return cls(piece, *read_settings(rest))
