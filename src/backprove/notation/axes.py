@@ -388,19 +388,18 @@ class Index:
         """The size that the index always has, if it does not depend on an axis."""
         return self.offset if not self.terms else None
 
-    def substitute(self, mapping: Mapping[IndexAtom, Index]) -> Index:
-        """The index with axes (and floors, if an axis of them is named too) replaced by indices."""
+    def substitute(self, mapping: Mapping[Axis, Index]) -> Index:
+        """The index with axes replaced by indices."""
         if self.axes.isdisjoint(mapping):
             return self
         if (axis := self.axis) is not None:
             return mapping[axis]
         total = Index.of(self.offset)
         for atom, coefficient in self.terms:
-            part = mapping.get(atom)
-            if part is None and isinstance(atom, Floor):
+            if isinstance(atom, Floor):
                 part = floor_divide(atom.index.substitute(mapping), atom.divisor)
-            elif part is None:
-                part = Index.of(atom)
+            else:
+                part = mapping.get(atom) or Index.of(atom)
             total = total + part * coefficient
         return total
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from backprove.notation.axes import Axis, Index, Size, nonnegative
+from backprove.notation.axes import (
+    Axis,
+    Floor,
+    Index,
+    Size,
+    divide_exactly,
+    floor_divide,
+    nonnegative,
+)
 from backprove.notation.effort import spend
-from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num
+from backprove.notation.expressions import ONE, ZERO, Add, Bracket, Expr, Mul, Num, Where
 
 _PLUS, _MINUS = Size.of(1), Size.of(-1)
 
@@ -70,16 +79,27 @@ def _both_long(first: Axis, second: Axis) -> bool:
     return not (first.size == 1 or second.size == 1)
 
 
-def newest_axis(index: Index) -> Axis | None:
-    """The newest axis that ``index == 0`` determines."""
+def determined(index: Index) -> tuple[Axis | None, bool]:
+    """The axis that ``index == 0`` is used for, and whether to use it in other conditions too.
+
+    That is the newest axis with one solution. Where it could be out of range, and another axis
+    could not (``i`` of ``i = m*j + k``), it is that one, outside of conditions.
+    """
     if _is_plain_delta(index):
-        return max(index.axes, key=lambda a: (not a.bound, a.key))
-    candidates = [
-        a
-        for a, c in index.terms
-        if isinstance(a, Axis) and c.constant in (1, -1) and not _inside_floor(a, index)
-    ]
-    return max(candidates, key=lambda a: (not a.bound, a.key)) if candidates else None
+        return max(index.axes, key=_age), True
+    found = [a for a, _ in index.terms if isinstance(a, Axis) and solvable(index, a)]
+    if not found:
+        return None, True
+    newest = max(found, key=_age)
+    if len(index.axes) > 2 and not solve(index, newest).surely_within(newest.size):
+        inside = [a for a in found if solve(index, a).surely_within(a.size)]
+        if inside:
+            return max(inside, key=_age), False
+    return newest, True
+
+
+def _age(axis: Axis) -> tuple[bool, int]:
+    return not axis.bound, axis.key
 
 
 def _inside_floor(axis: Axis, index: Index) -> bool:
@@ -96,6 +116,176 @@ def solve(index: Index, axis: Axis) -> Index:
     coefficient = dict(index.terms)[axis]
     rest = index - Index({axis: coefficient}, Size.of(0))
     return -rest if coefficient.constant == 1 else rest
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """A summed axis that an equation determines.
+
+    Attributes:
+        equation: the factor that is used up.
+        axis: the axis.
+        value: its only position.
+        left: the conditions under which there is such a position.
+    """
+
+    equation: Bracket
+    axis: Axis
+    value: Index
+    left: list[Expr]
+
+
+def elimination(axes: Sequence[Axis], factors: Sequence[Expr]) -> Elimination | None:
+    """An axis that one of the factors determines; one that no condition is left for if there is."""
+    last = None
+    for factor in factors:
+        if not (isinstance(factor, Bracket) and factor.relation == "=="):
+            continue
+        found = None
+        for axis in axes:
+            if solvable(factor.index, axis):
+                value = solve(factor.index, axis)
+                if value.surely_within(axis.size):
+                    return Elimination(factor, axis, value, [])
+                found = found or _digit(factor, axis)
+                found = found or Elimination(factor, axis, value, range_guards(value, axis.size))
+            elif factor.index.weight:
+                last = last or _multiple(factor, axis)
+        if found is not None:
+            return found
+    return last
+
+
+def _multiple(equation: Bracket, axis: Axis) -> Elimination | None:
+    """``[c*k = x]`` says that ``k`` is ``x//c``, if ``c`` divides ``x``."""
+    terms = dict(equation.index.terms)
+    factor = terms.pop(axis, None)
+    if factor is None or any(isinstance(a, Floor) and axis in a.axes for a in terms):
+        return None
+    rest = Index(terms, equation.index.offset)
+    if factor.surely_nonnegative():
+        rest = -rest
+    else:
+        factor = -factor
+    if not factor.surely_nonnegative():
+        return None
+    value = floor_divide(rest, factor)
+    left = [bracket("==", value * factor - rest), *range_guards(value, axis.size)]
+    return Elimination(equation, axis, value, left)
+
+
+def _digit(equation: Bracket, axis: Axis) -> Elimination | None:
+    """``[m*j + k = x]``, for a ``k`` of size ``m``: ``j`` is ``x//m`` and ``k`` what remains."""
+    terms = dict(equation.index.terms)
+    sign = terms.pop(axis)
+    quotients = {a: divide_exactly(c * sign, axis.size) for a, c in terms.items()}
+    higher = Index({a: q for a, q in quotients.items() if q is not None}, Size.of(0))
+    if not higher.terms:
+        return None
+    kept = {a: c * -sign for a, c in terms.items() if quotients[a] is None}
+    number = Index(kept, equation.index.offset * -sign)
+    quotient = floor_divide(number, axis.size)
+    value = number - quotient * axis.size
+    return Elimination(equation, axis, value, [bracket("==", higher - quotient)])
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Conditions of a product that one condition or number says as well."""
+
+    gone: tuple[Expr, ...]
+    value: Expr
+
+
+def settle(factors: Iterable[Expr], equations: Sequence[Bracket]) -> Settled | None:
+    """A condition that the equations decide, or two of them that are one."""
+    for factor in factors:
+        value = _implied(factor, equations)
+        if value is not None:
+            return Settled((factor,), value)
+    for quotient in equations:
+        if quotient.index.weight:
+            for remainder in equations:
+                both = _combined(quotient.index, remainder.index)
+                if both is not None and remainder is not quotient:
+                    return Settled((quotient, remainder), both)
+    return None
+
+
+def _combined(quotient: Index, remainder: Index) -> Expr | None:
+    """``[x//m = r]`` and ``[x - m*(x//m) = s]`` as ``[x = m*r + s]``, for ``0 <= s < m``."""
+    for floor, coefficient in quotient.terms:
+        if not isinstance(floor, Floor) or coefficient.constant not in (1, -1):
+            continue
+        own, divisor = Index({floor: Size.of(1)}, Size.of(0)), floor.divisor
+        whole = own - quotient * coefficient
+        known = dict(remainder.terms).get(floor)
+        if known is None or _has(whole, floor):
+            continue
+        for sign in (1, -1):
+            if known == divisor * -sign:
+                rest = floor.index - own * divisor - remainder * sign
+                if not rest.weight and rest.surely_within(divisor):
+                    return bracket("==", floor.index - whole * divisor - rest)
+    return None
+
+
+def _has(index: Index, floor: Floor) -> bool:
+    return any(
+        atom == floor or (isinstance(atom, Floor) and _has(atom.index, floor))
+        for atom, _ in index.terms
+    )
+
+
+def _implied(factor: Expr, equations: Sequence[Bracket]) -> Num | None:
+    """The number that a condition is wherever the equations hold, if one of them decides it."""
+    if isinstance(factor, Bracket):
+        if factor.relation == "==" and not factor.index.weight:
+            return None
+    elif not isinstance(factor, Where | Add) or not _only_conditions(factor):
+        return None
+    for equation in equations:
+        for axis in equation.axes.intersection(factor.axes) if equation is not factor else ():
+            if solvable(equation.index, axis):
+                value = _decided(factor, {axis: solve(equation.index, axis)})
+                if value is not None:
+                    return value
+    return None
+
+
+def _only_conditions(expr: Expr) -> bool:
+    match expr:
+        case Num() | Bracket():
+            return True
+        case Add():
+            return all(_only_conditions(t) for t, _ in expr.terms)
+        case Where():
+            return all(map(_only_conditions, (expr.condition, expr.yes, expr.no)))
+    return False
+
+
+def _decided(expr: Expr, mapping: Mapping[Axis, Index]) -> Num | None:
+    """The value of an expression of conditions alone, with axes replaced, if it is one number."""
+    match expr:
+        case Num():
+            return expr
+        case Bracket():
+            found = bracket(expr.relation, expr.index.substitute(mapping))
+            return found if isinstance(found, Num) else None
+        case Add():
+            total = expr.constant
+            for term, coefficient in expr.terms:
+                part = _decided(term, mapping)
+                if part is None:
+                    return None
+                total += coefficient * part.value
+            return Num(total)
+        case Where():
+            condition = _decided(expr.condition, mapping)
+            if condition is None:
+                return None
+            return _decided(expr.yes if condition.value else expr.no, mapping)
+    return None
 
 
 def must_split(body: Add, axes: Sequence[Axis]) -> bool:

@@ -13,9 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from backprove.notation.axes import Axis, Index, Size, bound_axis
+from backprove.notation.axis_splitting import split_axis
 from backprove.notation.brackets import bracket as bracket
 from backprove.notation.brackets import delta as delta
-from backprove.notation.brackets import has_delta, must_split, newest_axis, solvable
+from backprove.notation.brackets import (
+    determined,
+    elimination,
+    has_delta,
+    must_split,
+    settle,
+)
 from backprove.notation.brackets import range_guards as range_guards
 from backprove.notation.brackets import solve as solve
 from backprove.notation.canonical_order import canonical_order, only_renames
@@ -190,17 +197,22 @@ def _tidy_powers(
 
 def _apply_deltas(powers: dict[Expr, Fraction]) -> list[Expr] | None:
     """Use every delta between free axes to write the other factors in one axis alone."""
-    for base, exponent in powers.items():
-        if not (isinstance(base, Bracket) and base.relation == "==" and exponent == 1):
-            continue
-        axis = newest_axis(base.index)
+    equations = [f for f in powers if isinstance(f, Bracket) and f.relation == "=="]
+    if not equations:
+        return None
+    settled = settle(powers, equations) if len(powers) > 1 else None
+    if settled is not None:
+        rest = [power(f, e) for f, e in powers.items() if f not in settled.gone]
+        return [settled.value, *rest]
+    for base in equations:
+        axis, in_conditions = determined(base.index)
         if axis is not None and any(axis in o.axes for o in powers if o is not base):
             mapping = {axis: solve(base.index, axis)}
-            return [base] + [
-                power(substitute(other, mapping), e)
-                for other, e in powers.items()
-                if other is not base
-            ]
+            others = [o for o in powers if o is not base]
+            fixed = () if in_conditions else Bracket
+            changed = [o if isinstance(o, fixed) else substitute(o, mapping) for o in others]
+            if changed != others:
+                return [base, *(power(n, powers[o]) for o, n in zip(others, changed, strict=True))]
     return None
 
 
@@ -433,6 +445,9 @@ def total(axes: Iterable[Axis], body: Expr) -> Expr:
                 parts = [mul(Num(c), total(remaining, t)) for t, c in body.terms]
                 constant = total(remaining, Num(body.constant))
                 return mul(*outside, add(constant, *parts))
+            if split := split_axis(remaining, body):
+                remaining, body = split.axes, substitute(body, split.mapping)
+                continue
             fewer = _deviations(remaining, body)
             if fewer is not None:
                 return mul(*outside, fewer)
@@ -441,6 +456,9 @@ def total(axes: Iterable[Axis], body: Expr) -> Expr:
         step = _eliminate_delta(remaining, factors)
         if step is not None:
             remaining, body = step
+            continue
+        if split := split_axis(remaining, body):
+            remaining, body = split.axes, substitute(body, split.mapping)
             continue
         free = [f for f in factors if f.axes.isdisjoint(remaining)]
         if free:
@@ -483,17 +501,11 @@ def _factors(body: Expr) -> list[Expr]:
 
 
 def _eliminate_delta(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis], Expr] | None:
-    for factor in factors:
-        if not (isinstance(factor, Bracket) and factor.relation == "=="):
-            continue
-        for axis in axes:
-            if not solvable(factor.index, axis):
-                continue
-            value = solve(factor.index, axis)
-            others = [substitute(f, {axis: value}) for f in factors if f is not factor]
-            guards = [] if value.surely_within(axis.size) else range_guards(value, axis.size)
-            return [a for a in axes if a is not axis], mul(*guards, *others)
-    return None
+    found = elimination(axes, factors)
+    if found is None:
+        return None
+    others = [substitute(f, {found.axis: found.value}) for f in factors if f is not found.equation]
+    return [a for a in axes if a is not found.axis], mul(*found.left, *others)
 
 
 def _merge_inner_sums(axes: list[Axis], factors: list[Expr]) -> tuple[list[Axis], Expr] | None:

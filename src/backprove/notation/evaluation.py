@@ -29,7 +29,7 @@ from backprove.notation.expressions import (
     Test,
     Where,
 )
-from backprove.notation.operations import Program
+from backprove.notation.operations import Program, Value
 
 Labelled = tuple[tuple[Axis, ...], np.ndarray]
 MAX_ENTRIES = 200_000_000
@@ -42,10 +42,13 @@ class Evaluator:
     Attributes:
         arrays: the value of every array that the expressions refer to.
         sizes: the value of every named size.
+        outside: what is read outside of an array; None takes the nearest entry. Conditions on
+            indices make such entries irrelevant, so no value may depend on it.
     """
 
     arrays: Mapping[Array, np.ndarray]
     sizes: Mapping[str, int]
+    outside: float | None = None
     _memo: dict[Expr, Labelled] = field(default_factory=dict)
 
     def tensor(self, tensor: Tensor) -> np.ndarray:
@@ -146,12 +149,14 @@ class Evaluator:
                 return tuple(a for a in plain if a is not None), array
         parts = [self.index(i) for i in at]
         axes = _union([p[0] for p in parts])
-        positions = tuple(
-            np.clip(_spread(p, axes), 0, n - 1) for p, n in zip(parts, array.shape, strict=True)
-        )
-        if not positions:
+        asked = np.broadcast_arrays(*(_spread(p, axes) for p in parts))
+        if not asked:
             return (), array
-        picked = array[np.broadcast_arrays(*positions)[0], *np.broadcast_arrays(*positions)[1:]]
+        positions = [np.clip(p, 0, n - 1) for p, n in zip(asked, array.shape, strict=True)]
+        picked = array[tuple(positions)]
+        if self.outside is not None:
+            inside = [p == a for p, a in zip(positions, asked, strict=True)]
+            picked = np.where(np.all(inside, axis=0), picked, self.outside)
         return axes, picked
 
     def _add(self, expr: Add) -> Labelled:
@@ -312,8 +317,52 @@ def run_program(
             assert value.definition is not None
             try:
                 arrays[value.array] = Evaluator(arrays, sizes).tensor(value.definition)
+                _assert_read_inside(program, value, arrays, sizes)
             except DomainError as error:
                 shown = value.template.format(*(i.name for i in value.inputs))
                 message = f"{value.name} = {shown}: {error.message}"
                 raise DomainError(message, hint=error.hint) from None
     return arrays
+
+
+OUTSIDE = 0.7310585786300049
+"""A value that no entry has by chance, inside of the domain of every function."""
+
+
+def _assert_read_inside(
+    program: Program, value: Value, arrays: Mapping[Array, np.ndarray], sizes: Mapping[str, int]
+) -> None:
+    """Refuse a definition whose value depends on entries outside of its operands.
+
+    Positions outside are cut to the edge, so that conditions on indices need not come first; a
+    wrong index would pass in silence. One evaluation for each choice of sizes shows it.
+    """
+    key = (value.array, *sorted(sizes.items()))
+    definition = value.definition
+    if key in program.read_inside or definition is None:
+        return
+    program.read_inside.add(key)
+    if _reads_whole_arrays(definition.body):
+        return
+    again = Evaluator(arrays, sizes, OUTSIDE).tensor(definition)
+    if not np.array_equal(again, arrays[value.array], equal_nan=True):
+        shown = value.template.format(*(i.name for i in value.inputs))
+        raise AssertionError(
+            f"{value.name} = {shown} reads entries outside of its operands at sizes {dict(sizes)}"
+        )
+
+
+def _reads_whole_arrays(body: Expr) -> bool:
+    """True if every entry is at plain axes of the array's own sizes, which are never outside."""
+    stack, seen = [body], set[Expr]()
+    while stack:
+        expr = stack.pop()
+        if expr in seen:
+            continue
+        seen.add(expr)
+        if isinstance(expr, Ref):
+            for index, size in zip(expr.at, expr.array.shape, strict=True):
+                if index.axis is None or index.axis.size != size:
+                    return False
+        stack.extend(expr.children())
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ def names_in(expr: Expr) -> set[str]:
             for axis in node.bound:
                 if not _runs_along_an_array(axis, node.body):
                     found |= axis.size.names()
+            for index in node.at if isinstance(node, Bind) else ():
+                found |= _index_names(index)
         elif isinstance(node, Bracket):
             found |= _index_names(node.index)
         stack.extend(node.children())
@@ -133,7 +136,10 @@ class IndexPrinter:
             else:
                 divisor = _size(atom.divisor)
                 divisor = divisor if divisor.isalnum() else f"({divisor})"
-                name = f"(({self.index(atom.index)})//{divisor})"
+                dividend = self.index(atom.index)
+                bare = dividend.isalnum() or re.fullmatch(r"\([^()]*\)", dividend)
+                dividend = dividend if bare else f"({dividend})"
+                name = f"({dividend}//{divisor})"
             parts.append(_with_coefficient(coefficient, name))
         parts.sort(key=lambda p: p.startswith("-"))
         if index.offset.terms or not parts:

@@ -77,6 +77,8 @@ class Program:
         symbols: every declared symbol, used or not.
         text: the text that was read.
         assumptions: conditions on sizes that slices and indices need, as sizes that must be >= 0.
+        read_inside: operations and sizes for which it was seen that no operand is read outside of
+            its array.
     """
 
     values: list[Value]
@@ -84,6 +86,7 @@ class Program:
     symbols: dict[str, Array]
     text: str = ""
     assumptions: list[tuple[Size, str]] = field(default_factory=list)
+    read_inside: set[tuple[object, ...]] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def operations(self) -> list[Value]:
