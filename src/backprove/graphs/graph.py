@@ -18,7 +18,8 @@ from backprove.graphs.inputs import needed_sizes, read_values
 from backprove.graphs.local import LocalForm
 from backprove.graphs.nodes import (
     GraphNode,
-    build_nodes,
+    Nodes,
+    distinct,
     numbered,
     root_name,
 )
@@ -82,25 +83,25 @@ class Graph(Result):
     own_output: str = ""
 
     def __post_init__(self) -> None:
-        self.nodes: list[GraphNode] = build_nodes(self.program, self.parameters, self.own_output)
-        self._number = {node.name: k for k, node in enumerate(self.nodes)}
-        self._of_value = {node.value: k for k, node in enumerate(self.nodes)}
+        self.nodes = Nodes(self.program, self.parameters, self.own_output)
+        self._of_value = {value: k for k, value in enumerate(self.program.values)}
+        self._number = {name: k for k, name in enumerate(self.nodes.names.values())}
         self._forms: dict[tuple[int, int], LocalForm] = {}
 
     @property
     def output(self) -> str:
         """The name of the output."""
-        return self.nodes[self._of_value[self.program.output]].name
+        return self.nodes.names[self.program.output]
 
     @cached_property
     def inputs(self) -> list[str]:
         """The names of the inputs and parameters, in the order in which they occur."""
-        return [n.name for n in self.nodes if n.value.kind == "input"]
+        return [self.nodes.names[v] for v in self.program.values if v.kind == "input"]
 
     @cached_property
     def operations(self) -> list[str]:
         """The names of the operations, the output last."""
-        return [n.name for n in self.nodes if n.value.kind == "operation"]
+        return [self.nodes.names[v] for v in self.program.values if v.kind == "operation"]
 
     def resolve(self, name: str) -> str:
         """The name of a node from what a person may call it: ``f`` and ``h4`` for the output.
@@ -149,13 +150,11 @@ class Graph(Result):
     @cached_property
     def parents(self) -> list[list[int]]:
         """For each node the numbers of its operands that can vary, in written order."""
-        fixed = [node.value.kind == "constant" for node in self.nodes]
         of_value = self._of_value
-        found = []
-        for node in self.nodes:
-            operands = dict.fromkeys(of_value[v] for v in node.value.inputs)
-            found.append([k for k in operands if not fixed[k]])
-        return found
+        return [
+            [of_value[v] for v in distinct(value.inputs) if v.kind != "constant"]
+            for value in self.program.values
+        ]
 
     @cached_property
     def consumers(self) -> list[list[int]]:
@@ -288,12 +287,13 @@ class Graph(Result):
 
     @cached_property
     def _varying(self) -> list[bool]:
-        return self._depending({k for k, n in enumerate(self.nodes) if n.value.kind == "input"})
+        values = self.program.values
+        return self._depending({k for k, value in enumerate(values) if value.kind == "input"})
 
     def _depending(self, wanted: Collection[int]) -> list[bool]:
         active = [False] * len(self.nodes)
         for k, parents in enumerate(self.parents):
-            active[k] = k in wanted or any(active[p] for p in parents)
+            active[k] = k in wanted or True in [active[p] for p in parents]
         return active
 
     def critical_path(self) -> CriticalPath:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 from backprove import functions
 from backprove.notation import building as b
@@ -84,34 +85,64 @@ def symbol_latex(name: str) -> str:
     return name_latex(name) if name.isidentifier() else name
 
 
-def build_nodes(program: Program, parameters: Collection[str], output: str = "") -> list[GraphNode]:
-    """One node for each value of a program, in its order.
+class Nodes(Sequence[GraphNode]):
+    """One node for each value of a program, in its order, made when it is first asked for.
 
     Args:
         program: the program.
         parameters: the inputs that are parameters.
         output: a name for the output in place of ``f``.
     """
-    names = node_names(program)
-    if output:
-        names[program.output] = output
-    nodes = []
-    for value in program.values:
+
+    def __init__(self, program: Program, parameters: Collection[str], output: str = "") -> None:
+        self._program, self._parameters = program, frozenset(parameters)
+        self.names = node_names(program)
+        if output:
+            self.names[program.output] = output
+        self._made: dict[int, GraphNode] = {}
+
+    def __len__(self) -> int:
+        return len(self._program.values)
+
+    @overload
+    def __getitem__(self, at: int) -> GraphNode: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[GraphNode]: ...
+    def __getitem__(self, at: int | slice) -> GraphNode | list[GraphNode]:
+        if isinstance(at, slice):
+            return [self[k] for k in range(*at.indices(len(self)))]
+        made = self._made.get(at)
+        if made is None:
+            # A negative number counts from the end, and one beyond the end is an error.
+            value = self._program.values[at]
+            made = self._made.setdefault(at % len(self), self._node(value))
+        return made
+
+    def _node(self, value: Value) -> GraphNode:
         role = value.kind
-        if value is program.output and value.kind == "operation":
+        if value is self._program.output and value.kind == "operation":
             role = "output"
-        elif value.kind == "input" and value.name in parameters:
+        elif value.kind == "input" and value.name in self._parameters:
             role = "parameter"
-        operands = tuple([names[i] for i in value.inputs])
-        nodes.append(GraphNode(names[value], role, operands, value, program.text))
-    return nodes
+        operands = tuple([self.names[i] for i in value.inputs])
+        return GraphNode(self.names[value], role, operands, value, self._program.text)
+
+
+def distinct(operands: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Operands without repetitions, in written order; the same tuple where there are none."""
+    if len(operands) < 2 or (len(operands) == 2 and operands[0] is not operands[1]):
+        return operands
+    found = tuple(dict.fromkeys(operands))
+    return operands if len(found) == len(operands) else found
 
 
 def node_names(program: Program) -> dict[Value, str]:
     """The name of each value: its own, but ``f`` for the output."""
     names = {value: value.name for value in program.values}
     if program.output.kind == "operation":
-        taken = {v.name for v in program.values if v is not program.output} | set(program.symbols)
+        others = names.copy()
+        del others[program.output]
+        taken = {*others.values(), *program.symbols}
         names[program.output] = _free(_OUTPUT_NAMES, taken)
     return names
 

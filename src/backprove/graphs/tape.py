@@ -14,6 +14,7 @@ import numpy as np
 from backprove.calculus.rules import partial
 from backprove.graphs.compiled import Compiled, compiled
 from backprove.graphs.local import own_outcome
+from backprove.graphs.nodes import distinct
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Program, Value
@@ -86,8 +87,8 @@ class Tape:
         self._kinds: list[Kind | None] = [None] * len(self.values)
         self._operands: list[tuple[int, ...]] = [()] * len(self.values)
         # Edge j of a node has the number first + j * stride.
-        self._first: list[int] = [0] * len(self.values)
-        self._stride: list[int] = [1] * len(self.values)
+        self._first = np.zeros(len(self.values), np.int64)
+        self._stride = np.ones(len(self.values), np.int64)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -97,9 +98,10 @@ class Tape:
         for k, value in enumerate(self.values):
             if value.kind != "operation":
                 continue
-            places = tuple([index[v] for v in dict.fromkeys(value.inputs)])
+            operands = distinct(value.inputs)
+            places = tuple([index[v] for v in operands])
             self._operands[k] = places
-            self._kinds[k] = self._kind(value)
+            self._kinds[k] = self._kind(value, operands)
             depth = 1 + max([depths[p] for p in places])
             depths[k] = depth
             if depth == len(levels):
@@ -140,20 +142,24 @@ class Tape:
     def _add_group(self, kind: Kind, nodes: list[int]) -> None:
         columns = np.array([self._operands[k] for k in nodes]).T
         self.steps.append(Group(kind, np.array(nodes), list(columns), self.edge_count))
-        for offset, k in enumerate(nodes):
-            self._first[k], self._stride[k] = self.edge_count + offset, len(nodes)
+        self._first[nodes] = self.edge_count + np.arange(len(nodes))
+        self._stride[nodes] = len(nodes)
         self.edge_count += len(nodes) * len(kind.slopes)
 
-    def _kind(self, value: Value) -> Kind:
-        inputs = value.inputs
-        operands = list(dict.fromkeys(inputs))
-        general = value.operation in _ARITHMETIC and len(operands) == 2
-        # Arithmetic with a constant is compiled once for all constants.
-        constants = tuple(
-            [None if v.kind != "constant" else True if general else v.template for v in operands]
-        )
-        order = tuple([operands.index(v) for v in inputs])
-        key = (value.operation, value.template, value.attributes, order, constants)
+    def _kind(self, value: Value, operands: tuple[Value, ...]) -> Kind:
+        general = len(operands) == 2 and value.operation in _ARITHMETIC
+        constants = order = None
+        if "constant" in [v.kind for v in operands]:
+            # Arithmetic with a constant is compiled once for all constants.
+            constants = tuple(
+                [
+                    None if v.kind != "constant" else True if general else v.template
+                    for v in operands
+                ]
+            )
+        if operands is not value.inputs:
+            order = tuple([operands.index(v) for v in value.inputs])
+        key = (value.operation, value.template, value.attributes, order, constants, len(operands))
         kind = self._compiled.get(key)
         if kind is None:
             kind = self._compiled[key] = _compile(value, operands, general)
@@ -167,7 +173,7 @@ class Tape:
         place = self._operands[child].index(parent)
         if place not in kind.places:
             return None
-        return self._first[child] + kind.places.index(place) * self._stride[child]
+        return int(self._first[child] + kind.places.index(place) * self._stride[child])
 
     def forward(self, inputs: Mapping[int, float]) -> tuple[np.ndarray, np.ndarray]:
         """All values and all local derivatives.
