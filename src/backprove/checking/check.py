@@ -7,6 +7,7 @@ it wrong, and the smallest edit that repairs it names the mistake.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,18 +22,17 @@ from backprove.checking.comparison import (
 from backprove.checking.equalities import (
     check_equality,
     entry_text,
-    judge_vjp,
     message_of,
     read_matrix_claim,
-    upstream_of,
 )
 from backprove.checking.misfits import is_misfit, judge_misfit
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
 from backprove.checking.structure_claims import judge_shape, judge_structure
-from backprove.checking.tidying import tidied_claim, with_left_side
+from backprove.checking.tidying import tidied_claim, with_left_side, without_modules
 from backprove.checking.trial import printed
 from backprove.checking.verdict import Verdict
+from backprove.checking.vjp_claims import is_vjp, judge_vjp, read_vjp, upstream_of
 from backprove.errors import InputError, NotationError, ShapeError
 from backprove.notation.axes import Size, shape_text
 from backprove.notation.claims import Claim, classify_claim
@@ -85,13 +85,15 @@ def check(
     if isinstance(domain, str):
         domain = dict.fromkeys(shapes, domain)
     question = Question(f, wrt, shapes, order, layout, domain, structured)
+    written, claim = claim, without_modules(claim, question.symbols)
     read = classify_claim(claim, question.symbols)
     if read.kind == "latex":
         symbols = {**question.symbols, **upstream_of(question, claim)}
         verdict = through_latex(claim, symbols, lambda plain: _judged(question, plain))
-        verdict.claim = claim
-        return verdict
-    return _judged(question, claim)
+    else:
+        verdict = _judged(question, claim)
+    verdict.claim = written
+    return verdict
 
 
 def _judged(question: Question, claim: str) -> Verdict:
@@ -102,7 +104,47 @@ def _judged(question: Question, claim: str) -> Verdict:
     except ShapeError as error:
         if not is_misfit(error, claim):
             raise
-        return judge_misfit(claim, error, lambda edited: _judge(question, edited))
+        return judge_misfit(
+            claim,
+            error,
+            lambda edited: _holds(question, edited),
+            names=list(question.symbols),
+            right=_right_form(question, claim),
+        )
+
+
+def _holds(question: Question, claim: str) -> bool:
+    """Whether a claim about the derivative is right in the default layout."""
+    read = classify_claim(claim, question.symbols)
+    program = question.derivation.program
+    if is_vjp(question, read):
+        pulled = read_vjp(question, read)
+        truth, tensor, extra = pulled.truth, pulled.tensor, (pulled.upstream,)
+        if truth.shape != tensor.shape:
+            return False
+        return compare_numerically(program, truth, tensor, extra=extra).status == "equal"
+    if read.kind not in ("index", "matrix", "expression"):
+        return False
+    default = question.arrangements()[:1]
+    return any(_equal_in(program, a, t) for a, t in _readings(question, claim, read, default))
+
+
+def _right_form(question: Question, claim: str) -> str | None:
+    """The right derivative as a claim of the same kind, for claims that say nothing readable."""
+    try:
+        read = classify_claim(claim, question.symbols)
+    except InputError:
+        return None
+    if is_vjp(question, read):
+        return question.derivation.vjp
+    if read.kind not in ("index", "matrix", "expression"):
+        return None
+    truth = question.arrangements()[0].tensor
+    letters = re.findall(r"[^\W\d_]", read.left[read.left.find("[") :]) if "[" in read.left else []
+    if read.kind == "index" and len(letters) == len(truth.axes):
+        return with_left_side(printed(truth, letters), read.left)
+    text = printed(truth, ())
+    return with_left_side(text, (read.left.strip() or "J") if read.kind != "index" else "")
 
 
 def _judge(question: Question, claim: str) -> Verdict:
@@ -120,7 +162,7 @@ def _judge(question: Question, claim: str) -> Verdict:
         return judge_structure(question, claim, read)
     if read.kind == "equality":
         return check_equality(claim, question.shapes, domain=question.domain)
-    if read.kind == "vjp":
+    if is_vjp(question, read):
         return judge_vjp(question, claim, read)
     return _judge_formula(question, claim, read)
 
@@ -159,6 +201,13 @@ def _judge_formula(question: Question, claim: str, read: Claim) -> Verdict:
             "measured",
             mistake="layout_mixed",
             counterexample=found.counterexample,
+            fixed=_repaired(
+                question,
+                read,
+                arrangement,
+                None,
+                _indices(question, claim, read, arrangement.tensor.shape),
+            ),
         )
     assumed = _under_assumption(question, claim, read, tensor)
     if assumed is not None:

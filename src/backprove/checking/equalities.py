@@ -1,14 +1,12 @@
-"""Two expressions that are said to be equal: equalities, and VJPs against the derivation's own."""
+"""Two expressions that are said to be equal."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from backprove.calculus import numeric
 from backprove.checking.comparison import Comparison, compare_numerically, prove_equal
 from backprove.checking.mistakes import Mistake, find_mistake
-from backprove.checking.question import Question
 from backprove.checking.tidying import tidied_claim, with_left_side
 from backprove.checking.verdict import Verdict
 from backprove.checking.wording import sentence
@@ -17,13 +15,10 @@ from backprove.notation import building as b
 from backprove.notation.axes import shape_text
 from backprove.notation.claims import Claim, classify_claim
 from backprove.notation.definitions import only
-from backprove.notation.expressions import Array, Ref, Tensor
+from backprove.notation.expressions import Array, Tensor
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Program
 from backprove.notation.shapes import ShapeLike, declare
-
-UPSTREAM = ("G", "dY", "dy", "g", "dout", "upstream")
-"""Names that the upstream gradient may have in a VJP."""
 
 
 def read_matrix_claim(read: Claim, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
@@ -45,68 +40,6 @@ def _lowered(text: str, read: Claim, symbols: Mapping[str, Array], sizes: set[st
     return Tensor(tensor.axes, b.inline(tensor.body, stands_for))
 
 
-def upstream_of(question: Question, claim: str) -> dict[str, Array]:
-    """The upstream gradient under the first of its usual names that a VJP mentions."""
-    program = question.derivation.program
-    seed = next((n for n in UPSTREAM if _mentions(claim, n, program)), None)
-    is_vjp = re.match(rf"\s*d{re.escape(question.wrt)}\s*=", claim.replace("$", "")) is not None
-    return {seed: Array(seed, program.output.shape)} if seed and is_vjp else {}
-
-
-def judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:
-    """The verdict on a VJP such as ``dW = X.T @ G``."""
-    derivation = question.derivation
-    seed = next((n for n in UPSTREAM if _mentions(read.right, n, derivation.program)), "G")
-    if seed in derivation.program.symbols:
-        raise NotationError(
-            f"the upstream gradient '{seed}' has the name of a symbol", hint="Call it G."
-        )
-    array = Array(seed, derivation.program.output.shape)
-    symbols = {**derivation.program.symbols, seed: array}
-    sizes = set(numeric.size_names(symbols))
-    truth = derivation._vjp_tensor
-    placed = next(
-        iter([a for a in _arrays(truth) if a.name.startswith("G") and a.shape == array.shape]), None
-    )
-    if placed is not None:
-        truth = Tensor(truth.axes, b.inline(truth.body, {placed: b.entire(array)}))
-    tensor = read_matrix_claim(read, symbols, sizes)
-    if tensor.shape != truth.shape:
-        shapes = f"{shape_text(truth.shape)}, the claim {shape_text(tensor.shape)}"
-        message = f"Wrong: the VJP has shape {shapes}."
-        return Verdict(
-            "wrong", claim, message, "proved", mistake="wrong_shape", fixed=derivation.vjp
-        )
-    return equality_verdict(
-        derivation.program,
-        claim,
-        truth,
-        tensor,
-        extra=(array,),
-        question=question,
-        fixed=derivation.vjp,
-        right=claim,
-    )
-
-
-def _mentions(text: str, name: str, program: Program) -> bool:
-    return name not in program.symbols and re.search(rf"\b{name}\b", text) is not None
-
-
-def _arrays(tensor: Tensor) -> list[Array]:
-    found: list[Array] = []
-    stack, seen = [tensor.body], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Ref):
-            found.append(node.array)
-        stack.extend(node.children())
-    return found
-
-
 def check_equality(
     claim: str, shapes: Mapping[str, ShapeLike], *, domain: Mapping[str, str] | None = None
 ) -> Verdict:
@@ -124,11 +57,23 @@ def check_equality(
     left = lower(left_text, symbols, sizes=sizes)
     truth = _lowered(left_text, read, symbols, sizes)
     tensor = _lowered(read.right, read, symbols, sizes)
+    # An identity such as sin² + cos² = 1 has one number on one of its sides.
+    if not tensor.shape:
+        tensor = Tensor(truth.axes, tensor.body)
+    elif not truth.shape:
+        truth = Tensor(tensor.axes, truth.body)
     if truth.shape != tensor.shape:
         shown = f"{shape_text(truth.shape)}, the right {shape_text(tensor.shape)}"
         message = f"Wrong: the left side has shape {shown}."
         return Verdict("wrong", claim, message, "proved", mistake="wrong_shape")
-    return equality_verdict(left, claim, truth, tensor)
+    return equality_verdict(
+        left,
+        claim,
+        truth,
+        tensor,
+        left=f"{left_text.strip()} ==",
+        right=claim[read.right_span.start :],
+    )
 
 
 def equality_verdict(
@@ -138,11 +83,26 @@ def equality_verdict(
     tensor: Tensor,
     *,
     extra: Sequence[Array] = (),
-    question: Question | None = None,
     fixed: str | None = None,
+    left: str = "",
     right: str = "",
+    read: Callable[[str], Tensor] | None = None,
+    indices: Sequence[str] = (),
 ) -> Verdict:
-    """The verdict on a tensor that is said to equal the true one."""
+    """The verdict on a tensor that is said to equal the true one.
+
+    Args:
+        program: what the tensors refer to.
+        claim: the claim as written.
+        truth: the right tensor.
+        tensor: the claimed one.
+        extra: further arrays that both may refer to.
+        fixed: a right form, for claims that no small edit repairs.
+        left: the left side, with its sign for an equality.
+        right: the text in which a mistake is looked for.
+        read: reads an edited text; array text if left out.
+        indices: the free letters of an index formula.
+    """
     found = compare_numerically(program, truth, tensor, extra=extra)
     if found.status == "unknown":
         return Verdict("undecided", claim, f"Undecided: {found.reason}.", evidence=found.reason)
@@ -159,18 +119,19 @@ def equality_verdict(
     symbols = {**program.symbols, **{a.name: a for a in extra}}
     sizes = set(numeric.size_names(symbols))
     mistake = None
-    if question is not None:
+    if right:
         mistake = find_mistake(
             program,
             truth,
             tensor,
             text=right,
-            read=lambda text: read_matrix_claim(classify_claim(text, symbols), symbols, sizes),
+            read=read or (lambda text: _read_other(text, left, symbols, sizes)),
+            indices=indices,
             extra=extra,
         )
     fixed = (mistake.fixed if mistake else None) or fixed
     if fixed and right:
-        fixed = with_left_side(fixed, right.partition("=")[0])
+        fixed = f"{left} {fixed}" if left.endswith("==") else with_left_side(fixed, left)
         fixed = tidied_claim(fixed, classify_claim(fixed, symbols), symbols)
     return Verdict(
         "wrong",
@@ -183,6 +144,14 @@ def equality_verdict(
         fixed=fixed,
         also=list(mistake.also) if mistake else [],
     )
+
+
+def _read_other(text: str, left: str, symbols: Mapping[str, Array], sizes: set[str]) -> Tensor:
+    """A repaired side; that both sides are one text says nothing."""
+    bare, other = text.replace(" ", ""), left.removesuffix("==").replace(" ", "")
+    if left.endswith("==") and bare in (other, f"({other})"):
+        raise NotationError("the two sides are the same text", text=text)
+    return read_matrix_claim(classify_claim(text, symbols), symbols, sizes)
 
 
 def message_of(mistake: Mistake | None, found: Comparison, fixed: str | None) -> str:

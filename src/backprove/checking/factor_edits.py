@@ -113,6 +113,8 @@ class FactorEdits(ClaimPlaces):
         """The name of a factor that is missing; inside an argument it is no link of the chain."""
         if filler.origin == "delta":
             return "missing_delta"
+        if self._is_share(filler):
+            return "missing_normalizer"
         if inside:
             return "missing_factor"
         if filler.origin == "link" or filler.text.removesuffix(".T") in self.links:
@@ -126,6 +128,11 @@ class FactorEdits(ClaimPlaces):
         if filler.origin == "slope":
             return "missing_chain" if self.composed else "missing_factor"
         return "missing_factor"
+
+    def _is_share(self, filler: Filler) -> bool:
+        """True for ``1/n`` of a size."""
+        found = re.fullmatch(r"\(?1/\(?(\w+)\)*", filler.text)
+        return found is not None and isinstance(self.written.names.get(found[1]), int)
 
     def _missing_divisor(self, filler: Filler, inside: bool) -> str:
         if filler.origin in ("number",):

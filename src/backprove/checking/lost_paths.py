@@ -7,7 +7,6 @@ them has its mistake named by what was dropped.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -28,7 +27,9 @@ from backprove.notation.expressions import Add, Array, Expr, Num, Tensor
 from backprove.notation.operations import Program, Value
 
 MAX_OPERATIONS = 24
-MAX_SECONDS = 0.5
+MAX_WORK = 30_000.0
+"""Counted work, not time: one edge of small matrices is one unit."""
+LARGE = 20_000
 MAX_ENTRIES = 400
 LINEAR = ("add", "subtract", "negative", "sum", "mean", "transpose", "reshape", "trace", "index",
           "getitem", "concatenate", "stack", "tril", "triu", "diag", "cumsum")  # fmt: skip
@@ -111,9 +112,10 @@ class Spoiled:
         """
         if not self.usable or not np.any(given[0]):
             return None
-        deadline = time.thread_time() + MAX_SECONDS
-        for lost, changes in self._changes():
-            if time.thread_time() > deadline:
+        flops = sum(e.local.size for e in self.edges[0]) * len(np.atleast_1d(given[0]))
+        each = len(self.edges[0]) + flops / LARGE
+        for number, (lost, changes) in enumerate(self._changes()):
+            if number * each > MAX_WORK:
                 return None
             if all(self._agrees(k, changes, given[k].reshape(-1)) for k in range(len(self.points))):
                 return lost
@@ -165,12 +167,27 @@ class Spoiled:
                 text = "; ".join(_path_text(edges[k]) for k in group)
                 name, other = self._name_of_uses(group[0])
                 yield Lost(name, text, other), dict.fromkeys(group, "drop")
+        for k, edge in enumerate(edges):
+            inner = self._all_below(k)
+            if len(inner) > 1:
+                yield Lost("missing_chain", _path_text(edge)), dict.fromkeys(inner, "identity")
         square = [k for k, e in enumerate(edges) if e.local.shape[0] == e.local.shape[1]]
         for first, second in combinations(square[:12], 2):
             yield (
                 Lost("missing_chain", _path_text(edges[first])),
                 {first: "identity", second: "identity"},
             )
+
+    def _all_below(self, k: int) -> list[int]:
+        """The links from one use down to the symbol, if there is a single way of square ones."""
+        edges, found = self.edges[0], [k]
+        while (value := edges[found[-1]].contribution.value).array is not self.wrt:
+            below = [n for n, e in enumerate(edges) if e.contribution.consumer is value]
+            if len(below) != 1:
+                return []
+            found += below
+        rows = {n for k in found for n in edges[k].local.shape}
+        return found if len(rows) == 1 else []
 
     def _lost_use(self, k: int) -> Lost:
         name, also = self._name_of_uses(k)
@@ -253,7 +270,9 @@ class Spoiled:
             return "wrong_delta"
         if consumer.operation in LINEAR:
             return "missing_factor"
-        return "missing_chain" if self.chained else "missing_factor"
+        # An upstream gradient and one function after another are a chain already.
+        chained = self.chained or self.upstream is not None
+        return "missing_chain" if chained else "missing_factor"
 
     def _gradient(self, k: int, changes: Mapping[int, str]) -> np.ndarray | None:
         point = self.points[k]

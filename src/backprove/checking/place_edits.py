@@ -49,6 +49,7 @@ class PlaceEdits(FactorEdits):
         yield from self._replaced(symbols=True, by_symbols=True)
         yield from self._operators()
         yield from self._options()
+        yield from self._summed_entries()
         yield from self._dropped()
         yield from self._functions()
         yield from self._other_rules()
@@ -155,11 +156,11 @@ class PlaceEdits(FactorEdits):
             pairs = {**turn, **more}
             pattern = rf"(?<![\w.])({'|'.join(pairs)})(?!\w)"
             swapped = re.sub(pattern, lambda m, p=pairs: p[m[1]], text)
-            yield from self._changed(0, swapped, "wrong_axis", "all indices")
+            yield from self._changed(0, swapped, "wrong_axis", "all of the indices")
             # Entries of arrays stay where they are; functions along an axis take the other one.
             entries = re.sub(r"(?<=[\w)])\[(\w+),\s*(\w+)\]", r"[\2,\1]", swapped)
             entries = re.sub(r"(softmax|sum|mean|var)\((\w+)\)", r"\1(\2, axis=0)", entries)
-            yield from self._changed(0, entries, "wrong_axis", "all indices")
+            yield from self._changed(0, entries, "wrong_axis", "all of the indices")
 
     def _swapped_subscripts(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -250,6 +251,21 @@ class PlaceEdits(FactorEdits):
                 for option in ("", ", axis=0", ", axis=1", ", axis=1, keepdims=True"):
                     by = f"sum({text}{option})"
                     yield from self._changed(at, by, "missing_sum", text)
+
+    def _summed_entries(self) -> Iterator[PlaceEdit]:
+        """A sum over an axis of which an index formula has the first entries only."""
+        written = self.written
+        text = written.source(0) if written.indices else ""
+        pattern = r"(?<=[\[,])\s*0\s*(?=[,\]])"
+        if not re.search(pattern, text):
+            return
+        letter = next(w for w in "mpqrstuvw" if not re.search(rf"(?<!\w){w}(?!\w)", written.text))
+        for size in sorted({v for v in written.names.values() if isinstance(v, int)}):
+            values = [written.read(re.sub(pattern, str(k), text)) for k in range(size)]
+            if all(v is not None for v in values):
+                total = sum(np.asarray(v[1], dtype=float) for v in values if v is not None)
+                by = f"sum({letter}, {re.sub(pattern, letter, text)})"
+                yield self._edit(0, total, by, "missing_sum", text)
 
     def _orders(self) -> Iterator[PlaceEdit]:
         written = self.written
@@ -342,6 +358,8 @@ class PlaceEdits(FactorEdits):
             for filler in self._fillers_at(at):
                 if by_symbols and (delta or filler.origin != "symbol"):
                     continue
+                if filler.origin == "claim" and written.source(at) in filler.text:
+                    continue  # a part of the claim within itself is no repair
                 if np.shape(filler.value) == np.shape(value) or entries:
                     mistake = self._misplaced(filler, delta, symbol, written.source(at))
                     yield self._edit(at, filler.value, filler.text, mistake)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from backprove.calculus import numeric
+from backprove.checking.matrix_samples import Answer, Form
 from backprove.checking.question import Question
-from backprove.checking.structure_forms import Answer, Form, judge_form
+from backprove.checking.structure_forms import judge_form
 from backprove.checking.verdict import Counterexample, Verdict
 from backprove.errors import Span, UnknownName
 from backprove.notation.axes import Size, shape_text

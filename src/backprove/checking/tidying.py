@@ -13,7 +13,21 @@ from backprove.notation.expressions import Array
 from backprove.notation.syntax import Node, parse
 
 MAX_PAIRS = 40
+_MODULE = re.compile(r"(?<![\w.])(np|numpy|jnp|torch)\.(?:linalg\.)?(?=[a-z])")
 _LEFT_SIDE = re.compile(r"^\s*\w+\s*(?:\[[^\]]*\])?\s*=(?!=)")
+
+
+def without_modules(text: str, symbols: Mapping[str, Array]) -> str:
+    """The text with blanks for ``np.`` and the like, so that every place stays what it is.
+
+    >>> without_modules("np.diag(np.linalg.inv(X))", {})
+    '   diag(          inv(X))'
+    """
+
+    def blank(found: re.Match[str]) -> str:
+        return found[0] if found[1] in symbols else " " * len(found[0])
+
+    return _MODULE.sub(blank, text)
 
 
 def with_left_side(text: str, left: str) -> str:

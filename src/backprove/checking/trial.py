@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,9 +19,12 @@ from backprove.notation.expressions import (
 from backprove.notation.index_text import IndexPrinter, index_text, names_in
 from backprove.notation.matrix_form import matrix_form
 
-MAX_CANDIDATES = 1500
-MAX_SECONDS = 1.5
-"""Of this thread's own time, so that a busy machine names mistakes as an idle one does."""
+MAX_WORK = 24_000.0
+"""Counted work, not time, so that every machine names a mistake alike: one rough edit of a small
+claim is one unit, about 50 microseconds."""
+LARGE = 2000
+"""So many entries cost as much as the rest of an edit."""
+WORK_OF_TRIAL = 40.0
 TOLERANCE = 1e-8
 
 
@@ -54,8 +56,7 @@ class Trial:
 
     truth: Tensor
     points: list[numeric.Point]
-    deadline: float
-    tried: int = 0
+    work: float = 0.0
 
     def __post_init__(self) -> None:
         self._evaluators = [Evaluator(p.values, p.sizes) for p in self.points]
@@ -63,8 +64,12 @@ class Trial:
 
     @property
     def exhausted(self) -> bool:
-        """True if the budget of candidates or time is used up."""
-        return self.tried >= MAX_CANDIDATES or time.thread_time() > self.deadline
+        """True if the budget is used up."""
+        return self.work >= MAX_WORK
+
+    def spend(self, amount: float, entries: int) -> None:
+        """Count work: an amount for small arrays, and more for arrays of many entries."""
+        self.work += amount * (1 + entries / LARGE)
 
     def values(self, expr: Expr, axes: Sequence[Axis], point: int = 0) -> np.ndarray:
         """The array of an expression at one of the points."""
@@ -76,7 +81,7 @@ class Trial:
 
     def matches(self, candidate: Tensor) -> bool:
         """True if the candidate equals the truth at all points."""
-        self.tried += 1
+        self.spend(WORK_OF_TRIAL, self._expected[0].size)
         if candidate.shape != self.truth.shape:
             return False
         for evaluator, expected in zip(self._evaluators, self._expected, strict=True):

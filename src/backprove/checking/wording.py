@@ -53,6 +53,8 @@ def _said(name: str, where: str) -> str:
         return _said_of_path(name, where)
     if name == "missing_normalizer" and where.startswith("the factor"):
         return f"{where} is missing"
+    if where.startswith(("all of the ", "the indices ")):
+        saying = saying.replace("{} stands", "{} stand").replace("{} is", "{} are")
     noun = saying.split("{}")[0].split()
     if noun and where.startswith((f"the {noun[-1]} ", "the number ", "the whole", "all of it")):
         # "the factor the factor 2" says it twice.
