@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from backprove.graphs import graph
+from backprove.graphs.run import Run
+from backprove.graphs.walk import walk
+from backprove.results import Table
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,45 @@ def test_notes_about_arrays_count_entries() -> None:
     assert run.notes["h1"] == [
         "At a kink in 2 of 4 entries: relu has no derivative where x == 0; 0 is taken."
     ]
+
+
+def opened_tables(run: Run) -> dict[str, list[str]]:
+    """What each opened operation says of its local derivatives against differences."""
+    found: dict[str, list[str]] = {}
+    for name, opened in walk(run).opened.items():
+        for block in opened.blocks:
+            if isinstance(block, Table) and block.caption.startswith("Local"):
+                found[name] = [str(getattr(row[-1], "text", row[-1])) for row in block.rows]
+    return found
+
+
+def test_an_opened_number_shows_how_far_it_is_from_differences() -> None:
+    said = opened_tables(graph("ln(x) + exp(y)*z").run(x=1, y=3, z=2))
+    assert set(said) == {"h1", "h2", "h3", "f"}
+    errors = [float(text.removeprefix("error ")) for row in said.values() for text in row]
+    assert len(errors) == 6 and max(errors) < 1e-9
+
+
+def test_arrays_are_measured_as_well_and_kinks_are_named() -> None:
+    said = opened_tables(graph("sum(relu(X @ w))", {"X": "n d", "w": "d"}).run(
+        X=[[1.0, 2.0], [3.0, 4.0]], w=[0.5, -0.1]))  # fmt: skip
+    assert all(text.startswith("error ") for row in said.values() for text in row)
+    (kink,) = opened_tables(graph("relu(x)").run(x=0))["f"]
+    assert kink == "a kink: slope 0 on the left, 1 on the right"
+    (inside,) = opened_tables(graph("abs(x)").run(x=1e-5))["f"]
+    assert inside == "not smooth here", "the differences reach across the kink"
+
+
+def test_a_wrong_local_derivative_would_be_seen() -> None:
+    run = graph("exp(x)").run(x=2)
+    right = run.agreement("f", "x")
+    assert right is not None and right.error < 1e-9
+    run.passes.slopes[:] *= 1.01
+    wrong = run.agreement("f", "x")
+    assert wrong is not None and wrong.error > 5e-3
+
+
+def test_a_jacobian_that_is_too_large_is_not_measured() -> None:
+    run = graph("X @ Y", {"X": "n n", "Y": "n n"}).run(X=[[1.0] * 9] * 9, Y=[[1.0] * 9] * 9)
+    assert run.agreement("f", "X") is None
+    assert opened_tables(run)["f"] == ["not measured", "not measured"]

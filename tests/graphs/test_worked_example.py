@@ -9,6 +9,7 @@ import pytest
 
 from backprove.graphs import Run, graph
 from backprove.results import Drawing
+from backprove.views.graph_layout import Arrow, Box, place
 
 E3 = math.exp(3)
 
@@ -183,3 +184,11 @@ def test_the_data_is_json_with_every_number(run: Run) -> None:
     assert data["upstream"]["h2"]["sum"] == "∂f/∂h3·∂h3/∂h2"
     assert {(e["child"], e["parent"]) for e in data["local"]} == set(run.graph.edges)
     assert data["paths"]["y"]["count"] == 1
+
+
+def test_operands_stand_in_written_order_from_top_to_bottom(run: Run) -> None:
+    drawing = next(block for block in run.blocks() if isinstance(block, Drawing))
+    boxes = [Box(node.key, 90, 60) for node in drawing.nodes]
+    arrows = [Arrow(edge.source, edge.target, 60) for edge in drawing.edges]
+    height = {key: y for key, (_, y) in place(boxes, arrows).centres.items()}
+    assert height["x"] < height["h2"] < height["z"] and height["h1"] < height["h3"]

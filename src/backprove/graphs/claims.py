@@ -6,15 +6,16 @@ before it ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprove.checking import Verdict
-from backprove.errors import NotationError, UnknownName
+from backprove.errors import BackproveError, NotationError, UnknownName
 from backprove.graphs.records import NOT_COMPUTED
 from backprove.notation.claims import Claim, classify_claim, number_of
 from backprove.notation.definitions import only
@@ -43,7 +44,8 @@ def check_run(run: Run, text: str, *, earlier: Sequence[str] = ()) -> Verdict:
     Args:
         run: the run.
         text: a value (``h2 = 20.0855``), a derivative (``df/dx = 1``) or a path
-            (``df/dz = df/dh3 * dh3/dz``, possibly with ``= 20.0855`` after it). A number counts as
+            (``df/dz = df/dh3 * dh3/dz``, possibly with ``= 20.0855`` after it) or a sum of paths.
+            A number counts as
             right if it is the value rounded to the decimals that are written.
         earlier: claims of the same answer, for contradictions between two of them.
 
@@ -208,22 +210,48 @@ def _whose_value(run: Run, stated: Stated) -> Quantity | None:
 
 
 def _judge_path(run: Run, claim: Claim, quantity: Quantity) -> Verdict:
-    steps = [(_node(run, claim, s.output), _node(run, claim, s.input)) for s in claim.steps]
-    chain = _chained(steps, quantity)
-    if chain is None:
-        return _broken_chain(run, claim, steps, quantity)
-    missing = [s for s in chain if not _connected(run, *s)]
-    if missing:
-        child, parent = missing[0]
-        message = f"Wrong path: {child} does not depend on {parent}."
-        return _wrong_path(run, claim, message, f"∂{child}/∂{parent}", quantity)
-    right = _number(run, quantity)
-    product = _product(run, chain)
-    if right is None:
+    chains: list[list[tuple[str, str]]] = []
+    for path in claim.paths or (claim.steps,):
+        steps = [(_node(run, claim, s.output), _node(run, claim, s.input)) for s in path]
+        chain = _chained(steps, quantity)
+        if chain is None:
+            return _broken_chain(run, claim, steps, quantity)
+        missing = [s for s in chain if not _connected(run, *s)]
+        if missing:
+            child, parent = missing[0]
+            message = f"Wrong path: {child} does not depend on {parent}."
+            return _wrong_path(run, claim, message, f"∂{child}/∂{parent}", quantity)
+        chains.append(chain)
+    if _number(run, quantity) is None:
         return Verdict("undecided", claim.text, f"{_shown(quantity)} was not computed in this run.")
-    if product is not None and not np.allclose(product, right, rtol=1e-9, atol=1e-12):
+    repeated = next((c for k, c in enumerate(chains) if c in chains[:k]), None)
+    if repeated is not None:
+        shown = "·".join(f"∂{child}/∂{parent}" for child, parent in repeated)
+        message = f"Wrong path: {shown} stands twice in the sum."
+        return _wrong_path(run, claim, message, shown, quantity)
+    lost = _lost_paths(run, claim, quantity, chains)
+    if lost is not None:
+        return lost
+    verdict = _judge_values(run, claim, quantity)
+    if verdict.kind == "right" and chains == [[quantity]]:
+        verdict.message += " Both sides are the same derivative, so the path says nothing."
+    return verdict
+
+
+def _lost_paths(
+    run: Run, claim: Claim, quantity: Quantity, chains: Sequence[Sequence[tuple[str, str]]]
+) -> Verdict | None:
+    """The verdict on paths that do not add up to the derivative, here or at other inputs."""
+    for point in (run, *_runs_nearby(run)):
+        if any(_adds_up(point, quantity, chains, reading) for reading in READINGS):
+            continue
+        given, right = _sum_of(point, chains, "whole"), _number(point, quantity)
+        if given is None or right is None:
+            return None
+        what = "these paths give" if len(chains) > 1 else "this path gives"
+        where = "" if point is run else " At inputs nearby"
         message = (
-            f"Wrong: this path gives {_format(product)}, but {_shown(quantity)} = {_format(right)} "
+            f"Wrong:{where} {what} {_format(given)}, but {_shown(quantity)} = {_format(right)} "
             "is the sum over all paths."
         )
         return Verdict(
@@ -235,10 +263,43 @@ def _judge_path(run: Run, claim: Claim, quantity: Quantity) -> Verdict:
             where=_shown(quantity),
             fixed=_all_paths(run, quantity),
         )
-    verdict = _judge_values(run, claim, quantity)
-    if verdict.kind == "right" and len(chain) == 1:
-        verdict.message += " Both sides are the same derivative, so the path says nothing."
-    return verdict
+    return None
+
+
+READINGS = ("whole", "edges", "first")
+"""What the factors of a sum may mean: derivatives along all paths, along single edges, or, as in
+the chain rule of several variables, along an edge first and along all paths then."""
+
+
+def _adds_up(
+    run: Run, quantity: Quantity, chains: Sequence[Sequence[tuple[str, str]]], reading: str
+) -> bool:
+    if reading != "whole" and len(chains) < 2:
+        return False  # one product of single edges is the derivative only if it is the whole one
+    given, right = _sum_of(run, chains, reading), _number(run, quantity)
+    if given is None or right is None:
+        return reading == "whole" and given is None and len(chains) == 1
+    return bool(np.allclose(given, right, rtol=1e-9, atol=1e-12))
+
+
+def _sum_of(
+    run: Run, chains: Sequence[Sequence[tuple[str, str]]], reading: str
+) -> np.ndarray | None:
+    """The sum of the products, for scalar nodes."""
+    products = [_product(run, chain, reading) for chain in chains]
+    known = [p for p in products if p is not None]
+    return sum(known, np.asarray(0.0)) if len(known) == len(products) else None
+
+
+def _runs_nearby(run: Run) -> Iterator[Run]:
+    """The same graph at inputs a little away: what agrees by chance does not agree there."""
+    for factor in (1.003, 0.995):
+        values: dict[str, Any] = {}
+        for k, (name, value) in enumerate(run.inputs.items()):
+            array = np.asarray(value, dtype=float)
+            values[name] = array * (factor + 0.0007 * k) + 0.0003 * (k + 1)
+        with suppress(BackproveError):
+            yield run.graph.run(values)
 
 
 def _chained(steps: Sequence[tuple[str, str]], quantity: Quantity) -> list[tuple[str, str]] | None:
@@ -260,11 +321,17 @@ def _connected(run: Run, child: str, parent: str) -> bool:
     return child == parent or bool(run.graph.descends(child, parent))
 
 
-def _product(run: Run, chain: Sequence[tuple[str, str]]) -> np.ndarray | None:
+def _product(
+    run: Run, chain: Sequence[tuple[str, str]], reading: str = "whole"
+) -> np.ndarray | None:
     """The product of the factors, for scalar nodes."""
     total = np.asarray(1.0)
-    for child, parent in chain:
-        factor = np.asarray(run.derivative(child, parent), dtype=float)
+    for k, (child, parent) in enumerate(chain):
+        single = reading == "edges" or (reading == "first" and k == 0)
+        value = run.partial(child, parent) if single else run.derivative(child, parent)
+        if value is None:
+            return None
+        factor = np.asarray(value, dtype=float)
         if factor.ndim:
             return None
         total = total * factor

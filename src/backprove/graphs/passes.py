@@ -43,6 +43,10 @@ class Pass(Protocol):
         """The derivative of one node by another along all paths, over the axes of both."""
         ...
 
+    def operation(self, child: int, parent: int) -> Callable[[np.ndarray], np.ndarray]:
+        """An operation as a function of one operand, the others as they are."""
+        ...
+
 
 class ScalarPass:
     """The passes over a scalar graph; every number is a float64."""
@@ -81,6 +85,19 @@ class ScalarPass:
             self._totals[child] = known
         adjoint, ancestors = known
         return float(adjoint[parent]) if ancestors[parent] else 0.0
+
+    def operation(self, child: int, parent: int) -> Callable[[np.ndarray], np.ndarray]:
+        """An operation as a function of one operand, the others as they are."""
+        compute, operands = self.tape.operation(child)
+        arguments = [self.values[k] for k in operands]
+        place = operands.index(parent)
+
+        def function(x: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                moved = [*arguments[:place], np.float64(x), *arguments[place + 1 :]]
+                return np.asarray(compute(moved), dtype=float)
+
+        return function
 
 
 class TensorPass:
@@ -151,6 +168,16 @@ class TensorPass:
             unit.reshape(-1)[position] = 1.0
             rows.append(self._pulled_to(child, parent, unit))
         return np.reshape(rows, (*shape, *self.value(parent).shape))
+
+    def operation(self, child: int, parent: int) -> Callable[[np.ndarray], np.ndarray]:
+        """An operation as a function of one operand, the others as they are."""
+        definition = _definition(self.program.values[child])
+        moved = self.program.values[parent].array
+
+        def function(x: np.ndarray) -> np.ndarray:
+            return Evaluator({**self.arrays, moved: x}, self.sizes).tensor(definition)
+
+        return function
 
     def _pulled_to(self, child: int, parent: int, seed: np.ndarray) -> np.ndarray:
         between = self._between(child, parent)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprove.calculus.numeric import Agreement, compare, one_sided
 from backprove.checking import Verdict
 from backprove.errors import DomainError
 from backprove.graphs import presentation
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 MAX_DENSE_ENTRIES = 250_000
 """Local derivatives with more entries are given as formulas only."""
+MAX_MEASURED_ENTRIES = 100
+"""Local derivatives with more entries are not measured."""
 _ITEM_BYTES = 8
 
 
@@ -119,6 +122,38 @@ class Run(Result):
         """
         edge = self._edge(child, parent)
         return None if edge is None else self.passes.local(*edge)
+
+    def agreement(self, child: str, parent: str) -> Agreement | None:
+        """How well a local derivative agrees with differences of the operation at this run.
+
+        Returns:
+            None where there is no such edge, or the Jacobian is too large to measure.
+
+        >>> from backprove.graphs import graph
+        >>> run = graph("ln(x) + exp(y)*z").run(x=1, y=3, z=2)
+        >>> run.agreement("h2", "y").error < 1e-9
+        True
+        """
+        edge = self._edge(child, parent)
+        if edge is None:
+            return None
+        at = np.asarray(self.passes.value(edge[1]), dtype=float)
+        if at.size * np.size(self.passes.value(edge[0])) > MAX_MEASURED_ENTRIES:
+            return None
+        return compare(np.asarray(self.passes.local(*edge)), self.passes.operation(*edge), at)
+
+    def sides(self, child: str, parent: str, entry: tuple[int, ...]) -> tuple[float, float]:
+        """The slopes of one entry of a local derivative from the left and from the right.
+
+        >>> from backprove.graphs import graph
+        >>> graph("relu(x)").run(x=0).sides("f", "x", ())
+        (0.0, 1.0)
+        """
+        edge = self.graph.number(child), self.graph.number(parent)
+        at = np.asarray(self.passes.value(edge[1]), dtype=float)
+        cut = len(entry) - at.ndim
+        left, right = one_sided(self.passes.operation(*edge), at, entry[cut:])
+        return float(np.asarray(left)[entry[:cut]]), float(np.asarray(right)[entry[:cut]])
 
     def derivative(self, child: str, parent: str) -> Any:
         """The derivative of one node by another along all paths between them.

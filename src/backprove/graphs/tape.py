@@ -165,6 +165,12 @@ class Tape:
             kind = self._compiled[key] = _compile(value, operands, general)
         return kind
 
+    def operation(self, node: int) -> tuple[Compiled, tuple[int, ...]]:
+        """An operation as a function of its operands, and the numbers of these."""
+        kind = self._kinds[node]
+        assert kind is not None
+        return kind.value, self._operands[node]
+
     def edge(self, child: int, parent: int) -> int | None:
         """The number of an edge; None if there is none."""
         kind = self._kinds[child]

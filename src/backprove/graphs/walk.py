@@ -31,9 +31,12 @@ MAX_OUTSIDE = 24
 """So many nodes of other parts are drawn beside a part."""
 DETAILED = 1_500
 """In larger graphs a node opens with its lines only, without tables."""
+MEASURED = 200
+"""In larger graphs with arrays local derivatives are not measured."""
 SAMPLE = 12
 """Rows and columns of an array that are shown."""
 _BRIEF = 4
+_ROUNDING = 1e-6
 
 Place = tuple[str, ...]
 
@@ -453,15 +456,36 @@ def _local_table(run: Run, node: GraphNode) -> list[Block]:
     for parent in parents:
         form = run.graph.form(run.graph.number(node.name), run.graph.number(parent.name))
         rule = Cell(rule_name(node.operation))
+        measured = Cell(_measured(run, node, parent))
         if form.structure is not None:
-            rows.append([Cell(form.symbol), rule, Cell(form.formula), "", str(form.structure)])
+            structure = str(form.structure)
+            rows.append([Cell(form.symbol), rule, Cell(form.formula), "", structure, measured])
             continue
         local = run.local[node.name, parent.name]
-        rows.append(
-            [Cell(local.symbol), rule, Cell(local.formula), Cell(local.numbers), Cell(local.shown)]
-        )
-    columns = ["derivative", "rule", "formula", "with numbers", "value"]
+        known = (local.symbol, local.formula, local.numbers, local.shown)
+        symbol, formula, numbers, value = map(Cell, known)
+        rows.append([symbol, rule, formula, numbers, value, measured])
+    columns = ["derivative", "rule", "formula", "with numbers", "value", "against differences"]
     return [Table(columns, rows, "Local gradients: by each operand")]
+
+
+def _measured(run: Run, node: GraphNode, parent: GraphNode) -> str:
+    """How far the derivative is from differences of the operation at these numbers."""
+    scalar = run.graph.tape is not None
+    if not scalar and len(run.graph.nodes) > MEASURED:
+        return "not measured"
+    found = run.agreement(node.name, parent.name)
+    if found is None:
+        return "not measured"
+    entries = np.size(run.values[node.name]) * np.size(run.values[parent.name])
+    if found.skipped >= entries:
+        return "not smooth here"
+    if found.error > _ROUNDING:
+        left, right = run.sides(node.name, parent.name, found.entry)
+        if abs(left - right) > _ROUNDING * max(1.0, abs(left), abs(right)):
+            return f"a kink: slope {number(left)} on the left, {number(right)} on the right"
+    said = f"error {found.error:.0e}"
+    return said + (f", {found.skipped} not smooth" if found.skipped else "")
 
 
 def _upstream_table(run: Run, node: GraphNode) -> list[Block]:
