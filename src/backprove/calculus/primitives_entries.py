@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,12 +24,14 @@ from backprove.calculus.traced import Shift, Traced, constant_tensor
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size
 from backprove.notation.expressions import ONE, Expr, Num, Tensor
+from backprove.notation.leaves import num
 
 _ENTRYWISE: dict[str, tuple[str, Body, str]] = {
     "neg": ("negative", b.neg, "-{0}"),
     "logistic": ("sigmoid", lambda x: b.fn("sigmoid", x), "sigmoid({0})"),
     "rsqrt": ("rsqrt", lambda x: b.power(x, Fraction(-1, 2)), "1/sqrt({0})"),
     "square": ("square", lambda x: b.power(x, 2), "square({0})"),
+    "exp2": ("exp2", lambda x: b.fn("pow", num(2), x), "2 ** {0}"),
     "erfc": ("erfc", lambda x: b.sub(ONE, b.fn("erf", x)), "(1 - erf({0}))"),
     "atan": ("arctan", lambda x: b.fn("arctan", x), "arctan({0})"),
     "div": ("divide", b.divide, "{0} / {1}"),
@@ -85,7 +88,7 @@ def _add(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
         return _positions(eq, operands)
     for one, other in (operands, operands[::-1]):
         log, top = one.shift, other.shift
-        if log and top and (log.stage, top.stage) == ("log", "max") and _same_chain(log, top):
+        if log and top and (log.stage, top.stage) == ("log", "max") and _same_maximum(log, top):
             whole = reduced_bind(tracer, "logsumexp", log.x, log.axes)
             return _with_axes_kept(whole, log, eq.shape)
     return tracer.entrywise(eq, "add", operands, b.add, "{0} + {1}")
@@ -96,6 +99,8 @@ def _sub(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     if all(o.index is not None for o in operands):
         return _positions(eq, operands)
     x, y = operands
+    if y.shift and y.shift.stage == "max":
+        y = replace(y, shift=_transposed(y.shift, x))
     if y.shift and y.shift.stage == "max" and _shows(x, y.shift, eq.shape):
         return _softmax_stage(tracer, eq, operands, "shifted", y.shift, b.sub, "{0} - {1}")
     if x.shift and y.shift and (x.shift.stage, y.shift.stage) == ("shifted", "log"):
@@ -143,10 +148,20 @@ def _div(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     return tracer.entrywise(eq, "divide", operands, b.divide, "{0} / {1}")
 
 
+def _transposed(shift: Shift, x: Traced) -> Shift:
+    """The maximum as that of a transpose, if it is that transpose that it is subtracted from."""
+    source = x.source
+    if shift.order and source is not None and source.operation == "transpose":
+        if source.inputs == (shift.x,) and source.attributes == shift.order:
+            return Shift("max", source, tuple(shift.order.index(k) for k in shift.axes))
+    return shift
+
+
 def _shows(x: Traced, shift: Shift, shape: tuple[Size, ...]) -> bool:
     """True if a variable is the operand of a softmax as it is, not broadcast."""
     plain = x.at == tuple(map(Index.of, x.axes))
-    return plain and x.source is shift.x and shape == shift.x.shape
+    identity = shift.order in ((), tuple(range(len(shape))))
+    return plain and identity and x.source is shift.x and shape == shift.x.shape
 
 
 def _with_axes_kept(whole: Traced, shift: Shift, shape: tuple[Size, ...]) -> Traced:
@@ -165,6 +180,15 @@ def _with_axes_kept(whole: Traced, shift: Shift, shape: tuple[Size, ...]) -> Tra
 
 def _same_chain(first: Shift, second: Shift) -> bool:
     return first.x is second.x and first.axes == second.axes
+
+
+def _same_maximum(log: Shift, top: Shift) -> bool:
+    """True if a maximum is that of the logsumexp, perhaps taken before a transpose."""
+    order = log.x.attributes
+    if log.x.operation != "transpose" or log.x.inputs != (top.x,):
+        return _same_chain(log, top)
+    kept = [k for k in order if k not in top.axes]
+    return kept == sorted(kept) and log.axes == tuple(order.index(k) for k in top.axes)  # type: ignore[type-var]
 
 
 def _softmax_stage(

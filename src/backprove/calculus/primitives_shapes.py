@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from backprove.calculus.equations import (
 )
 from backprove.calculus.traced import Shift, Traced
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Index, Size
+from backprove.notation.axes import Axis, Index, Size, floor_divide
+from backprove.notation.brackets import range_guards
 from backprove.notation.expressions import Expr
 from backprove.notation.lowering_arrays import unravel
 from backprove.notation.operations import Value
@@ -154,6 +156,63 @@ def _slice(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     return tracer.array("slice", [value], axes, value.entry(*at), f"{{0}}[{listed}]")
 
 
+def split(tracer: Tracer, eq: Equation, operands: list[Traced]) -> list[Traced]:
+    """The parts of an array that is cut along one axis."""
+    value, along = tracer.value(operands[0], "'split'", eq.line), eq.params["axis"]
+    start, parts = Size.of(0), list[Traced]()
+    for length in map(tracer.size_of, eq.params["sizes"]):
+        axes = [Axis(length if k == along else s) for k, s in enumerate(value.shape)]
+        at = [Index.of(a) + (start if k == along else 0) for k, a in enumerate(axes)]
+        shown = f"{start}:{start + length}"
+        listed = ", ".join(shown if k == along else ":" for k in range(len(axes)))
+        parts.append(tracer.array("slice", [value], axes, value.entry(*at), f"{{0}}[{listed}]"))
+        start = start + length
+    return parts
+
+
+@primitive("stack")
+def _stack(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
+    values = [tracer.value(o, "'stack'", eq.line) for o in operands]
+    along = eq.params["axis"]
+    axes = [Axis(s) for s in eq.shape]
+    others = [a for k, a in enumerate(axes) if k != along]
+    body = values[-1].entry(*others)
+    for position, value in reversed(list(enumerate(values[:-1]))):
+        body = b.where(b.delta(axes[along], position), value.entry(*others), body)
+    shown = ", ".join(f"{{{k}}}" for k in range(len(values)))
+    return tracer.array("stack", values, axes, body, f"stack([{shown}], axis={along})", (along,))
+
+
+@primitive("tile")
+def _tile(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
+    value, times = tracer.value(operands[0], "'tile'", eq.line), eq.params["reps"]
+    axes = [Axis(s) for s in eq.shape]
+    at = [
+        Index.of(a) if t == 1 else Index.of(a) - floor_divide(Index.of(a), s) * s
+        for a, s, t in zip(axes, value.shape, times, strict=True)
+    ]
+    return tracer.array("tile", [value], axes, value.entry(*at), f"tile({{0}}, {tuple(times)})")
+
+
+@primitive("pad")
+def _pad(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
+    value = tracer.value(operands[0], "'pad'", eq.line)
+    filling = tracer.value(operands[1], "'pad'", eq.line)
+    axes = [Axis(s) for s in eq.shape]
+    at, inside = list[Index](), list[Expr]()
+    for axis, size, (low, high, between) in zip(
+        axes, value.shape, eq.params["padding_config"], strict=True
+    ):
+        before, after = tracer.size_of(low), tracer.size_of(high)
+        if between or not (before.surely_nonnegative() and after.surely_nonnegative()):
+            eq.refuse("between or inside of the entries is not supported")
+        position = Index.of(axis) - before
+        at.append(position)
+        inside += range_guards(position, size)
+    body = b.where(b.mul(*inside), value.entry(*at), filling.entry())
+    return tracer.array("pad", [value, filling], axes, body, "pad({0}, {1})")
+
+
 @primitive("dynamic_slice")
 def _dynamic_slice(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     value = tracer.value(operands[0], "'dynamic_slice'", eq.line)
@@ -179,7 +238,8 @@ def _gather(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     """Entries at positions that are known when the function is read, as slices need them."""
     value, starts = tracer.value(operands[0], "'gather'", eq.line), operands[1]
     numbers = eq.params["dimension_numbers"]
-    if starts.index is None or numbers.operand_batching_dims:
+    columns = starts.parts or (starts,)
+    if any(c.index is None for c in columns) or numbers.operand_batching_dims:
         return eq.refuse("at positions that are computed is not supported")
     axes = [Axis(s) for s in eq.shape]
     offsets = [axes[d] for d in numbers.offset_dims]
@@ -190,8 +250,10 @@ def _gather(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
         if dimension not in numbers.collapsed_slice_dims:
             index = Index.of(offsets.pop(0))
         if dimension in numbers.start_index_map:
-            which = Index.of(numbers.start_index_map.index(dimension))
-            index = index + starts.position((*batch, which))
+            which = numbers.start_index_map.index(dimension)
+            last = Index.of(0 if starts.parts else which)
+            column = columns[which] if starts.parts else starts
+            index = index + column.position((*batch, last))
         _assume_within(tracer, eq, index, size)
         at.append(index)
     listed = ", ".join(position_text(i, {a: "ijklmnop"[k] for k, a in enumerate(axes)}) for i in at)
@@ -212,8 +274,12 @@ def _assume_within(tracer: Tracer, eq: Equation, index: Index, size: Size) -> No
 
 @primitive("concatenate")
 def _concatenate(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
-    values = [tracer.value(o, "'concatenate'", eq.line) for o in operands]
     along = eq.params["dimension"]
+    if all(o.index is not None for o in operands):
+        if along != len(eq.shape) - 1 or any(o.shape[-1] != 1 for o in operands):
+            eq.refuse("of positions is not supported")
+        return Traced(tuple(Axis(s) for s in eq.shape), parts=tuple(operands))
+    values = [tracer.value(o, "'concatenate'", eq.line) for o in operands]
     axes = [Axis(s) for s in eq.shape]
     offset = Size.of(0)
     pieces: list[tuple[Expr, Expr]] = []
@@ -238,9 +304,12 @@ def _kept_shift(x: Traced, dims: tuple[int, ...], shape: tuple[Size, ...]) -> Sh
     rank = len(shift.x.shape)
     if len(shape) != rank:
         return None
-    if len(x.shape) == rank:
-        expected = tuple(range(rank))
-    else:
-        expected = tuple(k for k in range(rank) if k not in shift.axes)
+    order = tuple(range(rank))
+    kept = tuple(k for k in order if k not in shift.axes)
+    if len(x.shape) < rank and dims != kept and shift.stage == "max" and len(shift.axes) == 1:
+        # Under vmap the maximum is taken before the array is transposed.
+        order = tuple(kept[dims.index(k)] if k in dims else shift.axes[0] for k in range(rank))
+        fits = all(shape[k] in (1, shift.x.shape[order[k]]) for k in range(rank))
+        return replace(shift, order=order) if fits else None
     fits = all(shape[k] in (1, shift.x.shape[k]) for k in range(rank))
-    return shift if dims == expected and fits else None
+    return shift if fits and dims == (order if len(x.shape) == rank else kept) else None

@@ -27,11 +27,13 @@ class Shift:
         stage: ``max``, ``shifted``, ``exp``, ``sum`` or ``log``.
         x: the operand of the whole chain.
         axes: the axes of ``x`` that the maximum runs over.
+        order: the transpose of ``x`` that the maximum is subtracted from; empty for ``x`` itself.
     """
 
     stage: str
     x: Value
     axes: tuple[int, ...]
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Traced:
         at: the entry of ``source`` at ``axes``.
         suffix: how the view is written in NumPy behind the name, such as ``[:, None]``.
         index: integers that are affine in ``axes``.
+        parts: integer positions that stand beside each other along the last axis.
         special: NaN or an infinity.
         shift: the stage of a softmax that this is.
         stopped: whether ``stop_gradient`` was applied, so that only ``shift`` may be used.
@@ -54,6 +57,7 @@ class Traced:
     at: tuple[Index, ...] = ()
     suffix: str = ""
     index: Index | None = None
+    parts: tuple[Traced, ...] = ()
     special: float | None = None
     shift: Shift | None = None
     stopped: bool = False

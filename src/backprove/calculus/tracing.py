@@ -21,10 +21,12 @@ from jax import export
 from jax._src import source_info_util
 from jax.extend import core
 
+from backprove.calculus.linear_algebra import linear_algebra
 from backprove.calculus.primitives import PRIMITIVES, Equation, Tracer
+from backprove.calculus.primitives_shapes import split
 from backprove.calculus.traced import Traced, literal
 from backprove.errors import BackproveError, ShapeError, UnknownName, Unsupported
-from backprove.notation.axes import Size
+from backprove.notation.axes import Index, Size
 from backprove.notation.expressions import Array
 from backprove.notation.operations import Builder, Program
 from backprove.notation.syntax import deep_recursion
@@ -224,6 +226,16 @@ class _Reader(Tracer):
 
     def _equation(self, equation: Any, operands: list[Traced]) -> list[Traced]:
         name = equation.primitive.name
+        if name == "platform_index":  # the branch for all platforms is taken below
+            return [Traced((), index=Index.of(0))]
+        if name == "cond" and None in (
+            platforms := equation.params.get("branches_platforms") or ()
+        ):
+            branch = equation.params["branches"][platforms.index(None)]
+            return self.run(branch.jaxpr, branch.consts, operands[1:])
+        known = linear_algebra(self, equation, operands)
+        if known is not None:
+            return known
         if name in _INLINED:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
             if name == "custom_jvp_call":
@@ -242,6 +254,8 @@ class _Reader(Tracer):
             tuple(getattr(a.aval, "dtype", None) for a in equation.invars),
             _line(equation) or self._lines[-1],
         )
+        if name == "split":
+            return split(self, own, operands)
         if handler is None or len(equation.outvars) != 1:
             raise Unsupported(
                 f"the JAX primitive '{name}' ({own.line}) is not supported",
