@@ -55,7 +55,8 @@ class Claim:
         right_span: where the right side stands, or the only side; definitions are left out.
         quotient: the two names of ``∂f/∂x`` on the left.
         variable: the symbol that a VJP is the gradient of.
-        steps: the factors of a path, in written order.
+        steps: the factors of a path, in written order; of the first one for a sum of paths.
+        paths: the factors of every path of a sum.
         values: where numbers stand that the left side is said to have, as text to evaluate.
         approximate: True if a value follows ``≈``.
         shape: the sizes, for a shape.
@@ -73,6 +74,7 @@ class Claim:
     quotient: tuple[str, str] | None = None
     variable: str = ""
     steps: tuple[Step, ...] = ()
+    paths: tuple[tuple[Step, ...], ...] = ()
     values: tuple[Span, ...] = ()
     approximate: bool = False
     shape: tuple[Size, ...] | None = None
@@ -239,18 +241,22 @@ def _step(tokens: Sequence[Token]) -> Step | None:
     return None
 
 
-def _path(tokens: Sequence[Token]) -> list[Step] | None:
-    """The factors of ``df/dh3 * dh3/dz``."""
-    factors: list[list[Token]] = [[]]
+def _paths(tokens: Sequence[Token]) -> tuple[tuple[Step, ...], ...]:
+    """The products of ``df/dg * dg/dx + df/dh * dh/dx``; none if anything else stands there."""
+    products: list[list[list[Token]]] = [[[]]]
     depth = 0
     for token in tokens:
         depth += (token.text == "(") - (token.text == ")")
-        if depth == 0 and token.text in ("*", "@"):
-            factors.append([])
+        if depth == 0 and token.text == "+":
+            products.append([[]])
+        elif depth == 0 and token.text in ("*", "@"):
+            products[-1].append([])
         else:
-            factors[-1].append(token)
-    steps = [_step(f) if f else None for f in factors]
-    return None if None in steps else [s for s in steps if s is not None]
+            products[-1][-1].append(token)
+    found = [[_step(f) if f else None for f in factors] for factors in products]
+    if any(step is None for factors in found for step in factors):
+        return ()
+    return tuple(tuple(step for step in factors if step) for factors in found)
 
 
 def _about_quotient(
@@ -261,17 +267,18 @@ def _about_quotient(
     approximate: bool,
     sides: dict,  # type: ignore[type-arg]
 ) -> Claim:
-    steps: tuple[Step, ...] = ()
+    paths: tuple[tuple[Step, ...], ...] = ()
     values: list[Span] = []
     others = 0
     for right in rights:
-        path = _path(right)
-        if path is not None and not steps:
-            steps = tuple(path)
+        found = _paths(right)
+        if found and not paths:
+            paths = found
         elif _is_constant(text, right, symbols):
             values.append(_span(right))
         else:
             others += 1
+    steps = paths[0] if paths else ()
     if others and (steps or values):
         raise NotationError(
             "a chain of equals signs holds a path and numbers only",
@@ -286,6 +293,7 @@ def _about_quotient(
         **sides,
         quotient=(step.output, step.input),
         steps=steps,
+        paths=paths,
         values=tuple(values),
         approximate=approximate,
     )
