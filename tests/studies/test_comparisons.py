@@ -15,6 +15,7 @@ from backprove.studies.factors import Configuration
 from backprove.studies.grids import entangled, grid
 from backprove.studies.outcomes import Reading
 from backprove.studies.statistics import (
+    POWER,
     RESAMPLES,
     Difference,
     exact_p,
@@ -112,14 +113,16 @@ def difference(mean, seed_spread, example_error, seeds=8):
     return Difference(mean, (0, 0), 1, 1, 1, 0.5, error, example_error, seeds)
 
 
-def test_seeds_needed_is_where_the_test_would_first_decide():
+def test_seeds_needed_are_those_that_a_paired_t_test_of_this_power_takes():
     needed = seeds_needed(difference(0.02, 0.05, 0.0), 0.01, family=1)
 
-    def reach(n):
-        return stats.t.ppf(0.975, n - 1) * 0.05 / np.sqrt(n)
+    def power(n):  # of the t test, by the noncentral t distribution
+        far, bound = 0.02 / 0.05 * np.sqrt(n), stats.t.ppf(0.975, n - 1)
+        return stats.nct.sf(bound, n - 1, far) + stats.nct.cdf(-bound, n - 1, far)
 
     assert needed is not None
-    assert reach(needed) < 0.02 <= reach(needed - 1)
+    exact = next(n for n in range(6, 1000) if power(n) >= POWER)
+    assert abs(needed - exact) <= 2
     assert seeds_needed(difference(0.02, 0.05, 0.0), 0.01, family=10) > needed
     assert seeds_needed(difference(0.02, 0.05, 0.02), 0.01, family=1) is None
 

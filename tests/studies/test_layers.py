@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from backprove.results import Chart
+from backprove.results import Chart, Details
 from backprove.studies import Study, store, study
 from backprove.training import BINS, HISTOGRAM, LAYER_MEASURES, bin_edges
 from backprove.training.histogram import shares_in_bins
@@ -100,7 +100,9 @@ def test_what_a_resumed_study_recorded_of_layers_is_that_of_an_uninterrupted_one
 
 def test_figures_show_the_distributions_before_and_after_training(found):
     result, _ = found
-    charts = {b.title: b for b in result.blocks() if isinstance(b, Chart)}
+    blocks = result.blocks()
+    blocks += [b for details in blocks if isinstance(details, Details) for b in details.blocks]
+    charts = {b.title: b for b in blocks if isinstance(b, Chart)}
     for name in ("tanh", "relu"):
         for when in ("before training", "at the last epoch"):
             chart = charts[f"Activations of {name} by layer {when}"]

@@ -236,5 +236,8 @@ def _export(folder: Path, result: Any) -> None:
 def _write_figures(folder: Path, result: Result) -> None:
     from backprove.views.charts import write_charts
 
-    for path in write_charts(result.blocks(), folder):
-        print(f"figure: {path}", file=sys.stderr)
+    # Each study of a preset has figures of the same titles: a folder each keeps them apart.
+    parts = {study.name: study for study in getattr(result, "studies", ())} or {"": result}
+    for name, part in parts.items():
+        for path in write_charts(part.blocks(), folder / name):
+            print(f"figure: {path}", file=sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 from backprove.studies.comparisons import Comparison, Part
 from backprove.studies.sensitivity import arms
 from backprove.studies.statistics import LEVEL, RESAMPLES, Difference, fewest_pairs, holm, paired
-from backprove.studies.wording import confounded, count, verdict_text
+from backprove.studies.wording import between, confounded, count, verdict_text
 
 if TYPE_CHECKING:
     from backprove.studies.result import ConfigurationResult, Study
@@ -177,8 +177,8 @@ def spreads(study: Study, factor: str) -> Iterator[str]:
             if outcomes[name]
         )
         spread = (
-            f"the seeds of one configuration differ by {min(ranges):.2f} to {max(ranges):.2f} "
-            f"points of dev {study.score}"
+            "the seeds of one configuration differ by "
+            f"{between(f'{min(ranges):.2f}', f'{max(ranges):.2f}')} points of dev {study.score}"
             if ranges
             else "no configuration has a spread to give"
         )
@@ -286,7 +286,8 @@ def _open(study: Study, factor: str, members: Sequence[Comparison]) -> str:
             f"with {count(members[0].seeds, 'paired seed')} no exact test can reach {LEVEL:g}"
         )
     if asked:
-        parts.append(f"about {min(asked)} to {max(asked)} seeds would decide {len(asked)} of them")
+        seeds = between(str(min(asked)), str(max(asked)))
+        parts.append(f"about {seeds} seeds would decide {len(asked)} of them")
     if failed:
         parts.append(f"{failed} have runs at chance or diverged, which have no mean to compare")
     return "; ".join(parts) + "."

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from backprove.studies import answers
 from backprove.studies.comparisons import EQUIVALENCE_NOTE, Comparison
 from backprove.studies.outcomes import ERRORS, LOSS_SHARE, SEVERITY
-from backprove.studies.statistics import LEVEL, RESAMPLES, fewest_pairs, smallest_p
-from backprove.studies.wording import confounded, count, verdict_text
+from backprove.studies.statistics import LEVEL, POWER, RESAMPLES, fewest_pairs, smallest_p
+from backprove.studies.wording import between, confounded, count, verdict_text
 
 if TYPE_CHECKING:
     from backprove.studies.result import Study
@@ -63,7 +63,8 @@ def _undecided(family: str, members: list[Comparison]) -> Iterator[str]:
     if len(asked) == 1:
         more = f" About {asked[0]} seeds would decide it."
     elif asked:
-        more = f" About {min(asked)} to {max(asked)} seeds would decide {len(asked)} of them."
+        seeds = between(str(min(asked)), str(max(asked)))
+        more = f" About {seeds} seeds would decide {len(asked)} of them."
     yield f"Not decided: {of}, with {count(open_ones[0].seeds, 'paired seed')}.{more}"
 
 
@@ -76,9 +77,10 @@ def how_compared(study: Study) -> str:
         f"degrees of freedom. Better: p < {LEVEL:g} after Holm's correction within the family, and "
         f"the exact paired permutation test below {LEVEL:g} too. Equivalent: the interval lies "
         f"within ±{study.region:g} points, {EQUIVALENCE_NOTE}. A comparison counts as equivalent "
-        f"where it is both.{_looks(study)}{_chosen(study)} The errors are those of drawing seeds "
-        "and judged examples anew from the same pool; another pool of training examples can differ "
-        "by more."
+        "where it is both. Where a number of seeds would decide, they do so with a chance of "
+        f"{POWER:.0%} if mean and spread stay as they are.{_looks(study)}{_chosen(study)} The "
+        "errors are those of drawing seeds and judged examples anew from the same pool; another "
+        "pool of training examples can differ by more."
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprove.results import Block, Chart
+from backprove.results import Block, Chart, Details
 from backprove.studies.sensitivity import arms
 from backprove.studies.statistics import t_reach
 from backprove.training import BINS, HISTOGRAM, bin_edges
@@ -30,8 +30,9 @@ def charts(study: Study) -> list[Block]:
         study: the study to draw.
 
     Returns:
-        Those charts, then final accuracies, learning rates and layers where there are any. Lines
-        are means over seeds, bands reach from the lowest to the highest seed.
+        Those charts, then final accuracies, learning rates and layers where there are any; what
+        else is known of activations is in details. Lines are means over seeds, bands reach from
+        the lowest to the highest seed.
     """
     seeds = "1 seed" if len(study.seeds) == 1 else f"{len(study.seeds)} seeds"
     caption = f"Line: mean over {seeds}; band: lowest to highest. Epoch 0 is before training."
@@ -58,13 +59,13 @@ def charts(study: Study) -> list[Block]:
         ),
         Chart(
             "Train and dev loss of each configuration", "epoch", f"loss{unit}",
-            list(_losses(study)), caption=caption,
+            list(_losses(study)), caption=caption, free_y=len(study.configurations) > _CURVES,
         ),
         *_more(study, caption),
     ]  # fmt: skip
 
 
-def _more(study: Study, caption: str) -> Iterator[Chart]:
+def _more(study: Study, caption: str) -> Iterator[Block]:
     """Where a study ends, how much the learning rate matters, and what happens in the layers."""
     final = list(_final(study))
     if final:
@@ -84,14 +85,22 @@ def _more(study: Study, caption: str) -> Iterator[Chart]:
             "at chance or diverged are left out, see the table.",
             log_x=True,
         )  # fmt: skip
-    for measure, title, y in _LAYERS:
-        points = list(_layers(study, measure))
-        if points:
-            yield Chart(
-                f"{title} of each configuration", "epoch", y, points,
-                caption=f"{caption} Measured on the first {PROBED} dev examples.", free_y=True,
-            )  # fmt: skip
-    yield from _histograms(study)
+    gradient, *activations = [_measured(study, caption, *each) for each in _LAYERS]
+    yield from [gradient] if gradient else []
+    yield from _histograms(study, "at the last epoch", -1)
+    rest = [*filter(None, activations), *_histograms(study, "before training", 0)]
+    if rest:
+        yield Details("More about the activations of each layer", rest)
+
+
+def _measured(study: Study, caption: str, measure: str, title: str, y: str) -> Chart | None:
+    points = list(_layers(study, measure))
+    if not points:
+        return None
+    return Chart(
+        f"{title} of each configuration", "epoch", y, points,
+        caption=f"{caption} Measured on the first {PROBED} dev examples.", free_y=True,
+    )  # fmt: skip
 
 
 _LAYERS = (
@@ -145,8 +154,8 @@ def _layers(study: Study, measure: str) -> Iterator[Point]:
                     }  # fmt: skip
 
 
-def _histograms(study: Study) -> Iterator[Chart]:
-    """Where activations lie before and after training, a chart for each kind of bins."""
+def _histograms(study: Study, when: str, epoch: int) -> Iterator[Chart]:
+    """Where activations lie at one time, a chart for each kind of bins."""
     together: dict[tuple[float, ...], list[ConfigurationResult]] = {}
     for result in study.configurations[:_PANELS]:
         edges = tuple(bin_edges(result.configuration.activation).tolist())
@@ -154,15 +163,14 @@ def _histograms(study: Study) -> Iterator[Chart]:
     for edges, results in together.items():
         names = dict.fromkeys(result.configuration.activation for result in results)
         of = f" of {' and '.join(names)}" if len(together) > 1 else ""
-        for when, epoch in (("before training", 0), ("at the last epoch", -1)):
-            points = _shares(results, edges, epoch)
-            if points:
-                yield Chart(
-                    f"Activations{of} by layer {when}", "activation", "share", points,
-                    caption=f"Share of the activations of a layer in each of {BINS} bins, "
-                    f"{_told(edges)}; on the first {PROBED} dev examples. Mean over seeds, band: "
-                    "lowest to highest. Configurations with a diverged run are left out.",
-                )  # fmt: skip
+        points = _shares(results, edges, epoch)
+        if points:
+            yield Chart(
+                f"Activations{of} by layer {when}", "activation", "share", points,
+                caption=f"Share of the activations of a layer in each of {BINS} bins, "
+                f"{_told(edges)}; on the first {PROBED} dev examples. Mean over seeds, band: "
+                "lowest to highest. Configurations with a diverged run are left out.",
+            )  # fmt: skip
 
 
 def _told(edges: Sequence[float]) -> str:
@@ -220,7 +228,7 @@ def _across(study: Study, measure: str, baseline: float) -> Iterator[Point]:
         series = result.configuration.hidden if many and others else result.label
         epochs = len(result.runs[0].values[measure]) - 1
         panels[panel] = max(panels.get(panel, 0), epochs)
-        for name, runs in _by_outcome(result):
+        for name, runs in _by_outcome(result, counted=not many):
             yield from _band(runs, measure, panel, f"{series}{name}", _ceiling(study))
     for panel, epochs in panels.items():
         for x in (0, epochs):
@@ -229,8 +237,9 @@ def _across(study: Study, measure: str, baseline: float) -> Iterator[Point]:
 
 
 def _losses(study: Study) -> Iterator[Point]:
+    many = len(study.configurations) > _CURVES
     for result in study.configurations:
-        for name, runs in _by_outcome(result):
+        for name, runs in _by_outcome(result, counted=not many):
             for part in ("train", "dev"):
                 curve = _band(runs, f"{part}_loss", result.label, f"{part}{name}", _ceiling(study))
                 yield from curve
@@ -240,11 +249,16 @@ def _ceiling(study: Study) -> float:
     return _TALLEST * max(study.baseline_loss, 0.1)  # above 1, the largest accuracy
 
 
-def _by_outcome(result: ConfigurationResult) -> Iterator[tuple[str, list[Run]]]:
-    """Runs that ended alike: a mean of learned runs and runs at chance would describe neither."""
+def _by_outcome(result: ConfigurationResult, *, counted: bool) -> Iterator[tuple[str, list[Run]]]:
+    """Runs that ended alike: a mean of learned runs and runs at chance would describe neither.
+
+    In many panels the curves of one outcome share an entry of the legend, however many runs.
+    """
     for outcome, count in result.outcomes.items():
-        words = outcome.replace("_", " ")
-        name = "" if count == len(result.runs) else f", {words} ({count} of {len(result.runs)})"
+        name = ""
+        if count < len(result.runs):
+            name = f", {outcome.replace('_', ' ')}"
+            name += f" ({count} of {len(result.runs)})" if counted else ""
         yield name, [run for run in result.runs if run.outcome == outcome]
 
 

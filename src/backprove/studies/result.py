@@ -410,13 +410,24 @@ def _verdicts(study: Study) -> list[Block]:
             "none" if c.interval is None else "{:+.2f} to {:+.2f}".format(*_points(c.interval)),
             "none" if c.probability is None else f"{c.probability:.0%}",
             "none" if c.p is None else f"{c.p:.2g}",
-            c.reason,
+            _would_decide(c),
         )
         for c in study.comparisons
     ]
     columns = ("family", "a", "b", "verdict", "a − b in points", "95 % interval", "a ahead",
-               "p (Holm)", "reason")  # fmt: skip
+               "p (Holm)", "would decide")  # fmt: skip
     return [Table(columns, rows, caption=conclusions.how_compared(study))]
+
+
+def _would_decide(c: comparisons.Comparison) -> str:
+    """What it takes, in few words; the reason in full is in the data."""
+    if c.verdict != "not_decided":
+        return "decided"
+    if c.difference is None:
+        return c.reason
+    if c.seeds_needed is not None:
+        return f"about {c.seeds_needed} seeds"
+    return "more seeds" if c.seeds < 2 else f"more {c.part} examples and seeds"
 
 
 def _points(interval: tuple[float, float]) -> tuple[float, float]:

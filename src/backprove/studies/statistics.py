@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ LEVEL = 0.05
 
 RESAMPLES = 2_000
 """Bootstrap resamples; the relative error of a standard error is about 1.6 %."""
+
+POWER = 0.8
+"""Chance of a verdict with the seeds that are said to be needed."""
 
 MOST_SEEDS = 1_000
 """Estimates of the seeds needed stop here."""
@@ -154,8 +158,11 @@ def resampled_means(correct: Floats, used: Floats) -> Floats:
     judged = used.T.astype(np.float32)
     parts = []
     for _ in range(0, RESAMPLES, _AT_ONCE):
-        drawn = stream.multinomial(examples, np.full(examples, 1 / examples), size=_AT_ONCE)
-        weights = drawn.astype(np.float32)
+        # How often each example is drawn; draws of all resamples are counted at once.
+        drawn = stream.integers(0, examples, (_AT_ONCE, examples))
+        drawn += examples * np.arange(_AT_ONCE)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=_AT_ONCE * examples)
+        weights = counts.reshape(_AT_ONCE, examples).astype(np.float32)
         right = (weights @ flat).reshape(_AT_ONCE, *correct.shape[:2]).astype(np.float64)
         # A resample may, with few examples, miss all of a seed: it then says nothing about it.
         parts.append(right / np.maximum(weights @ judged, 1)[:, None, :])
@@ -262,7 +269,10 @@ def looks(first: int, most: int) -> tuple[int, ...]:
 def seeds_needed(
     difference: Difference, region: float, family: int, level: float = LEVEL
 ) -> int | None:
-    """About how many seeds in all would decide, if mean and spread stay as they are.
+    """About how many seeds in all would decide with a chance of :data:`POWER`.
+
+    The chance is that of a verdict of either kind, if mean and spread stay as they are: estimates
+    scatter around the mean as a normal distribution does.
 
     Args:
         difference: what is known now.
@@ -279,10 +289,32 @@ def seeds_needed(
     fixed = difference.example_error**2
     by_seed = max(difference.error**2 - fixed, 0.0) * difference.seeds
     counts = np.arange(max(fewest_pairs(level), difference.seeds + 1), MOST_SEEDS + 1)
-    reach = np.sqrt(by_seed / counts + fixed) * stats.t.ppf(1 - level / 2 / family, counts - 1)
-    margin = max(abs(difference.mean), region - abs(difference.mean))
-    enough = counts[reach < margin]
+    errors = np.sqrt(by_seed / counts + fixed)
+    if difference.error > 0:
+        chance = _chance(abs(difference.mean), errors, counts, region, family, level)
+    else:
+        chance = np.full(len(counts), float(difference.mean != 0 or region > 0))
+    enough = counts[chance >= POWER]
     return int(enough[0]) if len(enough) else None
+
+
+def _chance(
+    mean: float, errors: Floats, seeds: NDArray[Any], region: float, family: int, level: float
+) -> Floats:
+    """The chance that a comparison with these standard errors is decided."""
+
+    def quantile(tail: float) -> Floats:
+        return stats.t.isf(tail, seeds - 1)
+
+    def below(bound: Floats) -> Floats:
+        return stats.norm.cdf((bound - mean) / errors)
+
+    apart = quantile(level / 2 / family) * errors  # an estimate further from 0 is "better"
+    # Equivalent needs the interval of a single comparison inside of the region, too.
+    near = region - np.maximum(quantile(level / family), quantile(level / 2)) * errors
+    equal = np.where(near > 0, below(near) - below(-near), 0.0)
+    # Where both can be said of one estimate, there is none of which neither can.
+    return np.where(near >= apart, 1.0, 1 - below(apart) + below(-apart) + equal)
 
 
 def examples_needed(difference: Difference, region: float, family: int, examples: int) -> int:

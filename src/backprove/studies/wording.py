@@ -23,6 +23,15 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def between(low: str, high: str) -> str:
+    """Two ends of a range, or the one number that they both are.
+
+    >>> between("6", "9"), between("2.20", "2.20")
+    ('6 to 9', '2.20')
+    """
+    return low if low == high else f"{low} to {high}"
+
+
 def word(study: Study, factor: str) -> str:
     """What a factor is called in a sentence: hidden layers vary in depth, in width or in both."""
     if factor == "lr":

@@ -23,6 +23,7 @@ _DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2], [1, 3], 
 _INK, _FAINT, _PAPER = "#333333", "#d9d9d9", "#fefefe"
 _MARKS = ("open", "closed", "asymptote")
 _ROOM = 60  # letters of labels that fit side by side
+_SYMBOL, _LETTER = 46, 6.6  # pixels of a legend's symbol with its gaps, and of a letter
 _SINGLE_WIDTH, _PANEL_WIDTH, _WIDEST = 520, 300, 740
 
 
@@ -124,7 +125,7 @@ def _specification(chart: Chart, points: list[dict[str, Any]]) -> dict[str, Any]
     body: dict[str, Any] = {
         "width": width,
         "height": round(width * (0.56 if columns < 3 else 0.75)),
-        "layer": _layers(chart, points, _Styles(chart, points)),
+        "layer": _layers(chart, points, _Styles(chart, points, columns * width)),
     }
     whole: dict[str, Any] = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
@@ -142,7 +143,7 @@ def _specification(chart: Chart, points: list[dict[str, Any]]) -> dict[str, Any]
 class _Styles:
     """Colour, dash and legend of each curve."""
 
-    def __init__(self, chart: Chart, points: list[dict[str, Any]]) -> None:
+    def __init__(self, chart: Chart, points: list[dict[str, Any]], room: float) -> None:
         lines = [point for point in points if point.get("mark") == "asymptote"]
         curves_ = [point for point in points if point.get("mark") != "asymptote"]
         main = list(dict.fromkeys(point["series"] for point in curves_))
@@ -153,11 +154,15 @@ class _Styles:
         for point in curves_:
             shared.setdefault(point["panel"], set()).add(point["series"])
         alone = all(len(names) == 1 for names in shared.values())
-        domain = [*main, *extra]
         colours = [_COLOURS[at % 8] for at in range(len(main))] + [_INK] * len(extra)
-        dashes = [_DASHES[0 if alone else at % 8] for at in range(len(main))]
+        # Shifted in each round of the colours, so that no two curves have both alike.
+        dashes = [_DASHES[0 if alone else (at + at // 8) % 8] for at in range(len(main))]
         dashes += [[4, 3]] * len(extra)
+        domain = [*main, *extra]
+        longest = max((len(name) for name in domain), default=0)
+        entry = _SYMBOL + _LETTER * longest
         legend: dict[str, Any] = {"title": None, "orient": "bottom"}
+        legend |= {"columns": max(1, int(room // entry))}
         if chart.kind == "line":
             legend |= {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.4}
             legend |= {"symbolOpacity": 1}  # else it takes the faintness of the bands
