@@ -20,6 +20,7 @@ from backprove.calculus.accumulation import (
     tangent,
     with_named,
 )
+from backprove.calculus.assumed import assumed
 from backprove.calculus.code import generate
 from backprove.calculus.kronecker import kronecker_forms
 from backprove.calculus.numeric import Point
@@ -194,7 +195,7 @@ class Derivation(Result):
             passes = backward(self.program, [self.array], self._upstream)
             tensor = adjoint_of(passes, self.program, self.array)
             written = inline(tensor.body, passes.named)
-            return Tensor(tensor.axes, inlined(written, self.program, {})[0])
+            return self._written_out(Tensor(tensor.axes, written))
 
     @cached_property
     def vjp(self) -> str:
@@ -212,7 +213,12 @@ class Derivation(Result):
     def _jvp_tensor(self) -> Tensor:
         with self._writing("Jacobian-vector product"):
             flow = tangent(self.program, {self.array: self._tangent})
-            return Tensor(flow.axes, inlined(flow.body, self.program, {})[0])
+            return self._written_out(flow)
+
+    def _written_out(self, tensor: Tensor) -> Tensor:
+        """A product in the inputs alone, without conditions that the expression assumes."""
+        body, _ = inlined(tensor.body, self.program, {})
+        return Tensor(tensor.axes, assumed(body, self.program.assumptions))
 
     @cached_property
     def jvp(self) -> str:

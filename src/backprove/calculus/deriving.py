@@ -11,6 +11,7 @@ from backprove.calculus.accumulation import (
     backward,
     inlined,
 )
+from backprove.calculus.assumed import assumed
 from backprove.calculus.derivation import (
     Derivation,
     Derivations,
@@ -115,6 +116,7 @@ def _derived(text, wrt, program, array, facts, order, layout, structured) -> Der
         if definitions:
             body, definitions = b.inline(body, definitions), {}
         body, axes = partial(body, array, second), (*axes, *second)
+    body = assumed(body, program.assumptions)
     note = ""
     if facts in ("symmetric", "spd"):
         body, note = _symmetric_convention(body, axes, outputs, order, structured, wrt)
