@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backprove.checking.gradient_parts import explain_by_parts
 from backprove.checking.invariants import Invariant, Scene, invariants
 from backprove.checking.observations import Comparison, Point, Setup
 from backprove.checking.subjects import is_real
-from backprove.checking.wrong_terms import Explanation, constant_factor, explain
+from backprove.checking.wrong_terms import Explanation, Select, constant_factor, explain
 
 SAFETY = 20.0
 """How many times its estimated error a measured derivative is trusted to be off at most."""
@@ -47,20 +48,16 @@ def explanation_of(
         return _tangent(setup, points), []
     k = which
     moved = setup.moved[k]
-    usable = np.ones(moved.entries.size, dtype=bool)
-    for point, c in _pairs(points, k):
-        usable &= resolved_entries(point, c, 0.3 if setup.coarse else 1e-3)[: moved.entries.size]
+    usable, select = _selection(setup, points, k)
     entries = moved.entries[usable]
-
-    def select(full: np.ndarray) -> np.ndarray:
-        return np.asarray(full, dtype=float).reshape(-1)[entries]
-
-    scenes = [scene_of(setup, p, r, c) for p, r, c in rows_of(points, k)]
-    scenes = scenes[:4]
+    rows = _spread(points, k)
+    scenes = [scene_of(setup, p, r, c) for p, r, c in rows]
     others = {
-        setup.subject.names[j]: [_full(setup, c) for _, _, c in rows_of(points, j)][: len(scenes)]
+        setup.subject.names[j]: [
+            _full(setup, next(c for c in p.comparisons[r] if c.which == j)) for p, r, _ in rows
+        ]
         for j in setup.subject.judged
-        if j != k
+        if j != k and all(any(c.which == j for c in p.comparisons[r]) for p, r, _ in rows)
     }
     coarse = setup.coarse
     found = None
@@ -68,6 +65,34 @@ def explanation_of(
         found = explain(scenes, select, others, tolerance=1e-2 if coarse else 1e-6, deep=not coarse)
     complete = moved.complete and usable.all() and not coarse
     return found, invariants(scenes, setup.subject.names[k]) if complete else []
+
+
+def _selection(setup: Setup, points: Sequence[Point], k: int) -> tuple[np.ndarray, Select]:
+    """Which moved entries are measured precisely at all points, and what picks them."""
+    moved = setup.moved[k]
+    usable = np.ones(moved.entries.size, dtype=bool)
+    for point, c in _pairs(points, k):
+        usable &= resolved_entries(point, c, 0.3 if setup.coarse else 1e-3)[: moved.entries.size]
+    entries = moved.entries[usable]
+    return usable, lambda full: np.asarray(full, dtype=float).reshape(-1)[entries]
+
+
+def _spread(points: Sequence[Point], k: int) -> list[tuple[Point, int, Comparison]]:
+    """A few comparisons from as many points as there are: a law must hold at all of them."""
+    return sorted(rows_of(points, k), key=lambda item: item[1])[:4]
+
+
+def wrong_part(setup: Setup, points: Sequence[Point], which: int) -> Explanation | None:
+    """Which part of a gradient is wrong, where the forward function can be taken apart."""
+    if which < 0 or setup.coarse:
+        return None
+    rows = _spread(points, which)[:3]
+    usable, select = _selection(setup, points, which)
+    if not rows or not usable.any():
+        return None
+    parts = setup.subject.parts([(p.inputs, p.seeds[r][0]) for p, r, _ in rows], which)
+    expected = [_full(setup, c) for _, _, c in rows]
+    return explain_by_parts(parts, expected, [c.full for _, _, c in rows], select)
 
 
 def rows_of(points: Sequence[Point], which: int) -> list[tuple[Point, int, Comparison]]:

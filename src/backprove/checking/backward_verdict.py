@@ -15,6 +15,7 @@ from backprove.checking.backward_explanation import (
     scene_of,
     smooth_entries,
     tolerance_of,
+    wrong_part,
 )
 from backprove.checking.invariants import invariants
 from backprove.checking.measured_jacobian import measure
@@ -35,6 +36,8 @@ _GENERAL = (
     "A factor that is infinite there meets one that is zero, or an intermediate value overflows."
 )
 """What is said where the node is not known."""
+MOST_TAKEN_APART = 2
+"""For how many inputs the forward function is taken apart: it has to be compiled for each."""
 
 
 @dataclass
@@ -168,7 +171,11 @@ def _beyond_doubt(
 
 def _wrong(setup: Setup, points: list[Point], findings: list[Finding]) -> Verdict:
     explained = [(f, *explanation_of(setup, points, f.which)) for f in findings]
-    explained.sort(key=lambda item: item[1] is None)
+    for n, (finding, found, laws) in enumerate(explained[:MOST_TAKEN_APART]):
+        if any(e is not None and e.mistake != "wrong_value" for _, e, _ in explained):
+            break
+        explained[n] = finding, wrong_part(setup, points, finding.which) or found, laws
+    explained.sort(key=lambda item: item[1] is None or item[1].mistake == "wrong_value")
     sentences: list[str] = []
     for finding, explanation, _ in explained[:3]:
         sentences.append(_sentence(setup, finding, explanation))

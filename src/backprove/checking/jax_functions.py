@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backprove.checking.gradient_parts import Part
 from backprove.checking.jax_functions_nonfinite import nodes_of
+from backprove.checking.jax_functions_parts import parts_of
 from backprove.checking.nonfinite import backward_origin, forward_origin
 from backprove.checking.subjects import (
     Subject,
@@ -106,9 +108,17 @@ def jax_subject(
         except Exception:  # an explanation only: the verdict stands without it
             return ""
 
+    def parts(scenes: Sequence[tuple[list[np.ndarray], np.ndarray]], k: int) -> list[list[Part]]:
+        try:
+            with _precision(scenes[0][0]):
+                moved = [([jnp.asarray(v) for v in values], g) for values, g in scenes]
+                return parts_of(fn, moved, k)
+        except Exception:  # an explanation only: the verdict stands without it
+            return []
+
     title = getattr(fn, "__name__", type(fn).__name__)
     subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
-    subject.origin = origin
+    subject.origin, subject.parts = origin, parts
     return subject
 
 

@@ -14,7 +14,7 @@ from jax.extend import core
 
 from backprove.checking.nonfinite import Node
 
-_INLINED = ("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
+INLINED = ("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
 MAX_NODES = 20_000
 
 
@@ -53,8 +53,8 @@ def _run(
 
     for equation in jaxpr.eqns:
         operands = [read(a) for a in equation.invars]
-        here = _place(equation) or place
-        if equation.primitive.name in _INLINED:
+        here = place_of(equation) or place
+        if equation.primitive.name in INLINED:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
             consts = getattr(inner, "consts", ())
             results = _run(nodes, getattr(inner, "jaxpr", inner), consts, operands, here)
@@ -118,6 +118,7 @@ def _name(equation: Any) -> str:
     return getattr(debug, "func_name", None) or equation.primitive.name
 
 
-def _place(equation: Any) -> str:
+def place_of(equation: Any) -> str:
+    """File and line of the user's code that an equation comes from; empty if unknown."""
     frame = source_info_util.user_frame(equation.source_info.traceback)
     return f"{Path(frame.file_name).name}, line {frame.start_line}" if frame else ""

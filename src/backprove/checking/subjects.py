@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from backprove.checking.gradient_parts import Part
 from backprove.checking.nonfinite import line_of_trouble
 from backprove.errors import InputError
+
+Scenes = Sequence[tuple[list[np.ndarray], np.ndarray]]
+"""Inputs with an upstream gradient."""
 
 
 class Fault(Exception):
@@ -44,6 +48,8 @@ class Subject:
         pushforward: maps one tangent per judged input and the inputs to the output's tangent.
         casts: whether the dtype of the inputs may be changed.
         missing_is_zero: whether None as a gradient stands for zero.
+        parts: for each scene the parts of the gradient of an input; empty where the function
+            cannot be taken apart.
         origin: says where NaN or infinity begins, in the function itself, or for an upstream
             gradient in its derivative; empty where that is not known.
     """
@@ -58,6 +64,7 @@ class Subject:
     casts: bool = True
     missing_is_zero: bool = False
     origin: Callable[[Sequence[np.ndarray], np.ndarray | None], str] = lambda values, g: ""
+    parts: Callable[[Scenes, int], list[list[Part]]] = lambda scenes, k: []
 
 
 def is_real(value: np.ndarray) -> bool:
