@@ -52,9 +52,9 @@ def parts_of(
     found = []
     for values, g in scenes:
         adjoints, slopes, gradient, frozen = whole(list(values), jnp.asarray(g))
-        kept = 1 if np.allclose(gradient, frozen[2], rtol=1e-6, atol=1e-9) else 0
-        chosen = (frozen if kept else (adjoints, slopes))[:2]
-        found.append(plan.parts(*chosen, int(np.size(values[which]))))
+        if np.allclose(gradient, frozen[2], rtol=1e-6, atol=1e-9):
+            adjoints, slopes = frozen[:2]
+        found.append(plan.parts(adjoints, slopes, int(np.size(values[which]))))
     return found
 
 
