@@ -16,7 +16,7 @@ from backprove.notation import building as b
 from backprove.notation.equality import Equality
 from backprove.notation.equality import compare as prove
 from backprove.notation.evaluation import Evaluator, run_program
-from backprove.notation.expressions import Array, Expr, Fn, Tensor, Test
+from backprove.notation.expressions import Array, Bind, Expr, Fn, Tensor, Test
 from backprove.notation.operations import Program
 
 DIFFERENT = 1e-6
@@ -24,6 +24,9 @@ EQUAL = 1e-9
 SCALES = (1.0, 3.0, 0.4, 8.0)
 WIDE_SCALES = (30.0, 100.0, 300.0, 1000.0, 10_000.0)
 POINTS = 5
+BRANCH_ENTRIES = 240
+MOST_BRANCH_POINTS = 60
+CHOOSING = ("max", "min", "argmax", "argmin")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def compare_numerically(
             if tally.add(point):
                 break
         if tally.worst.deviation < EQUAL:
+            _compare_branches(tally, extra, seed)
+        if tally.worst.deviation < EQUAL:
             _reach_all_sides(tally, extra, seed)
     except DomainError as error:
         if not tally.compared:
@@ -94,6 +99,7 @@ class _Tally:
         self.usual = 0.0
         self.kinks = kinks_of(self.truth.body, self.claim.body)
         self.sides: dict[Expr, set[bool]] = {kink: set() for kink in self.kinks}
+        self.undefined_always: dict[tuple[int, ...], np.ndarray] = {}
 
     def add(self, point: numeric.Point) -> bool:
         """Compare at one more point; True if the two differ beyond doubt."""
@@ -102,7 +108,9 @@ class _Tally:
         floor = 1e-13 * min(1.0, self.usual)
         found, broken = _at_point(self.program, point, self.truth, self.claim, floor)
         self.usual = self.usual or _scale(point, self.truth)
-        self.undefined = self.undefined or broken
+        self.undefined = self.undefined or bool(broken.any())
+        before = self.undefined_always.get(broken.shape, np.ones(broken.shape, bool))
+        self.undefined_always[broken.shape] = before & broken
         evaluator = Evaluator(point.values, point.sizes)
         for kink, sides in self.sides.items():
             value = evaluator.labelled(kink)[1]
@@ -125,6 +133,11 @@ class _Tally:
         if not self.compared:
             reason = "the claim is finite at no sample point"
             return Comparison("unknown", undefined=self.undefined, reason=reason)
+        for entries in self.undefined_always.values():
+            if worst.deviation < DIFFERENT and entries.any():
+                entry = [int(k) for k in np.argwhere(entries)[0]]
+                reason = f"entry {entry} of the claim is finite at no sample point"
+                return Comparison("unknown", undefined=True, reason=reason)
         status, reason = (
             "unknown",
             (
@@ -139,6 +152,39 @@ class _Tally:
         return Comparison(
             status, worst.deviation, worst.counterexample, self.compared, self.undefined, reason
         )
+
+
+def _compare_branches(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
+    """More points where several conditions choose branches.
+
+    Two different conditions, such as ``w*x > 0`` and ``w*x + b > 0``, agree at most points, so a
+    few points with few entries would not tell them apart.
+    """
+    if branches(tally.truth.body, tally.claim.body) < 2:
+        return
+    entries = numeric.total_entries(tally.truth.shape, numeric.sample_sizes(tally.program))
+    count = min(MOST_BRANCH_POINTS, BRANCH_ENTRIES // max(entries, 1))
+    points = numeric.points(
+        tally.program, count=max(count, POINTS), seed=seed + 2, extra=extra, scales=SCALES
+    )
+    for point in points:
+        if tally.add(point):
+            return
+
+
+def branches(*bodies: Expr) -> int:
+    """How many different conditions, maxima and minima choose among values."""
+    found: set[Expr] = set()
+    stack, seen = list(bodies), set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.extend(node.children())
+        if isinstance(node, Bind) and node.kind in CHOOSING:
+            found.add(node)
+    return len(found) + len(set(kinks_of(*bodies)))
 
 
 def _reach_all_sides(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
@@ -181,10 +227,11 @@ def kinks_of(*bodies: Expr) -> list[Expr]:
 
 def _at_point(
     program: Program, point: numeric.Point, truth: Tensor, claim: Tensor, floor: float
-) -> tuple[Comparison | None, bool]:
+) -> tuple[Comparison | None, np.ndarray]:
+    """The comparison at one point, and the entries at which the claim alone is not finite."""
     expected, given = _both(point.values, point.sizes, truth, claim)
     usable = np.isfinite(expected)
-    broken = bool(np.any(usable & ~np.isfinite(given)))
+    broken = usable & ~np.isfinite(given)
     usable &= np.isfinite(given)
     if not usable.any():
         return None, broken

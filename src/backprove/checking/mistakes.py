@@ -21,7 +21,7 @@ import numpy as np
 
 from backprove.calculus import numeric
 from backprove.checking.claim_places import PlaceEdit
-from backprove.checking.comparison import kinks_of
+from backprove.checking.comparison import branches
 from backprove.checking.edits import text_edits
 from backprove.checking.factor_edits import SUMMING
 from backprove.checking.fillers import fillers, inner_factors, other_rules, whole_arrays
@@ -116,7 +116,7 @@ def _points_of_failure(
 
     A wrong mask can agree with the right one at a few points by chance, so kinks need more.
     """
-    wanted, more, count = (5, 4, 24) if kinks_of(truth.body, claim.body) else (2, 2, 8)
+    wanted, more, count = (16, 8, 60) if branches(truth.body, claim.body) else (2, 2, 8)
     found: list[numeric.Point] = []
     others: list[numeric.Point] = []
     for point in numeric.points(program, count=count, seed=5, extra=extra):

@@ -93,5 +93,13 @@ def _same(one: Node, other: Node) -> bool:
         one.kind == other.kind
         and one.value == other.value
         and len(one.children) == len(other.children)
+        and not _chains(one)
         and all(_same(a, b) for a, b in zip(one.children, other.children, strict=True))
+    )
+
+
+def _chains(node: Node) -> bool:
+    """True for ``a > b > c``, which is no formula, unlike ``(a > b) > c``."""
+    return node.kind == "compare" and any(
+        c.kind == "compare" and not c.parenthesised for c in node.children
     )
