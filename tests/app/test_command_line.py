@@ -33,6 +33,7 @@ COMMANDS = (
     "run",
     "fmt",
     "grade",
+    "variants",
 )
 
 

@@ -30,6 +30,7 @@ from backprove.app.prove_command import experiment, prove
 from backprove.app.represent_command import represent
 from backprove.app.run_command import run
 from backprove.app.study_command import study
+from backprove.app.variants_command import variants
 from backprove.results import Result
 
 app = typer.Typer(
@@ -171,6 +172,7 @@ app.command(epilog=EXIT_STATUS)(represent)
 app.command(epilog=EXIT_STATUS)(run)
 app.command(epilog=EXIT_STATUS)(fmt)
 app.command(epilog=EXIT_STATUS)(grade)
+app.command(epilog=EXIT_STATUS)(variants)
 app.command(epilog=EXIT_STATUS)(prove)
 app.command(epilog=EXIT_STATUS)(experiment)
 

@@ -47,7 +47,7 @@ class Key:
     Args:
         title: its title.
         source: its text.
-        setting: the declarations, in order, each with the number of questions above it.
+        setting: the declarations, in order, each with the number of questions that begin above it.
         questions: the questions, in order.
     """
 
@@ -69,7 +69,8 @@ class Key:
         """
         for number, question in enumerate(self.questions):
             for above, let in self.setting:
-                if above == number:
+                # One question stands above the declarations that belong to the first.
+                if max(above - 1, 0) == number:
                     let.run(session)
             found: dict[int, Subject] = {}
             for position, statement in enumerate(question.statements):
