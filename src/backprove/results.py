@@ -131,11 +131,20 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A directed graph; the view lays it out."""
+    """A directed graph; the view lays it out.
+
+    Args:
+        nodes: the nodes, sources before targets.
+        edges: the arrows.
+        caption: one sentence below.
+        passes: whether it shows a run: then the last two lines of every node that is no constant
+            are its value and its gradient, and a page can show them step by step.
+    """
 
     nodes: Sequence[Node]
     edges: Sequence[Edge]
     caption: str = ""
+    passes: bool = False
 
 
 @dataclass(frozen=True)

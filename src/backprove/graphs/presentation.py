@@ -108,7 +108,8 @@ def _drawing(graph: Graph, run: Run | None) -> Drawing:
                 key = f"{name} in {node.name}"
                 nodes.append(Node(key, name, role="constant"))
             edges.append(_arrow(key, operand, node, run))
-    return Drawing(nodes, edges, "Forward: values. Backward: gradients." if run else "")
+    caption = "Forward: values. Backward: gradients." if run else ""
+    return Drawing(nodes, edges, caption, passes=run is not None)
 
 
 def _drawn(node: GraphNode, run: Run | None) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from backprove.checking import check_equality
 from backprove.errors import SetupError
-from backprove.results import Block, Table, Text
+from backprove.results import Block, Chart, Table, Text
 from backprove.theorems.bound_certificates import RANGES
 from backprove.theorems.dense import DenseNetwork, activation, start
 from backprove.theorems.identities import Step, identities
@@ -23,6 +24,7 @@ Matrix = list[list[Fraction]]
 _JOINED = Step("W2 @ (W1 @ x + b1) + b2", "=", "(W2 @ W1) @ x + (W2 @ b1 + b2)")
 _ONE_ROW = Step("e @ (X @ W + u @ b)", "=", "(e @ X) @ W + (e @ u) @ b")
 _MAX_TARGETS = 1000
+_MAX_LINES = 6
 
 
 def collapse(
@@ -98,10 +100,26 @@ def collapse(
             ],
         },
         measurement=[
-            Text(f"On 100 random inputs network and affine map differ by at most {error:.1e}.")
+            Text(f"On 100 random inputs network and affine map differ by at most {error:.1e}."),
+            _along_a_line(network),
         ],
         source="elementary; universality: Leshno, Lin, Pinkus, Schocken, Neural Networks 6 (1993)",
     )  # fmt: skip
+
+
+def _along_a_line(network: DenseNetwork) -> Chart:
+    """The first output along a line of inputs, and what it were with ReLU units in between."""
+    bent = DenseNetwork(
+        (*(replace(layer, activation="relu") for layer in network.layers[:-1]), network.layers[-1])
+    )
+    t = np.linspace(-3, 3, 61)
+    direction = np.random.Generator(np.random.PCG64(2)).normal(size=network.inputs)
+    points = [
+        {"x": float(at), "y": float(value), "series": name}
+        for name, each in (("linear layers", network), ("the same weights with ReLU", bent))
+        for at, value in zip(t, each.predict(t[:, None] * direction)[:, 0], strict=True)
+    ]
+    return Chart("First output along a line of inputs", "place on the line", "output", points)
 
 
 def affine_map(network: DenseNetwork) -> tuple[Matrix, list[Fraction]]:
@@ -181,7 +199,13 @@ def batching(*, depths: Sequence[int] = (1, 2, 4, 8), seed: int = 0) -> Theorem:
             "parts": [identities([_ONE_ROW], matrices=["e", "X", "W", "u", "b"]), *chains],
         },
         measurement=[
-            Table(["hidden layers", "longest chain of operations", "batch against loop"], rows)
+            Table(["hidden layers", "longest chain of operations", "batch against loop"], rows),
+            Chart(
+                "Operations that must follow each other, for any number of examples",
+                "hidden layers",
+                "operations in a row",
+                [{"x": row[0], "y": row[1], "series": "longest chain"} for row in rows],
+            ),
         ],
         source="elementary",
     )
@@ -292,8 +316,31 @@ def output_range(network: DenseNetwork | str, targets: ArrayLike) -> Theorem:
             ),
         },
         certificate=_range_certificate(name, values, int((~inside).sum())),
+        pictures=[_range_chart(name, values)] if name not in ("linear", "softmax") else [],
         source="the ranges of the table of functions",
     )
+
+
+def _range_chart(name: str, values: np.ndarray) -> Chart:
+    """The activation, and the targets as lines that it meets or does not meet."""
+    z = np.linspace(-6, 6, 241)
+    curve = activation(name).value(z)
+    limit = 2 * float(np.abs(values).max(initial=1.0)) + 2
+    points: list[dict[str, Any]] = [
+        {"x": float(a), "y": float(b), "series": name}
+        for a, b in zip(z, curve, strict=True)
+        if abs(b) <= limit
+    ]
+    shown = sorted({float(v) for v in values})
+    if len(shown) > _MAX_LINES:
+        shown = [shown[0], shown[-1]]
+    points += [
+        {"x": x, "y": target, "series": f"target {target:g}", "mark": "asymptote"}
+        for target in shown
+        for x in (-6.0, 6.0)
+    ]
+    return Chart("Outputs that the activation can give", "what the output layer takes", "output",
+                 points)  # fmt: skip
 
 
 def _range_certificate(name: str, values: np.ndarray, outside: int) -> dict[str, Any] | None:

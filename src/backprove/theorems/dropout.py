@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from backprove.errors import SetupError
-from backprove.results import Block, Table, Text
+from backprove.results import Block, Chart, Table, Text
 from backprove.theorems.dense import activation, start
 from backprove.theorems.identities import Step, identities
 from backprove.theorems.theorem import Condition, Fact, Theorem
@@ -171,7 +171,30 @@ def _measured(p: float, masks: int, seed: int) -> list[Block]:
             f"{'the same output' if twice else 'different outputs'} twice."
         ),
         Table(["what", "at evaluation", "mean over masks", "standard error"], rows),
+        _running_means(
+            [
+                ("linear output", linear.ravel(), exact_linear),
+                ("behind a tanh", deep.ravel(), exact_deep),
+            ]
+        ),
     ]
+
+
+def _running_means(outputs: Sequence[tuple[str, np.ndarray, float]]) -> Chart:
+    """Means over the first masks, beside what evaluation gives."""
+    data = []
+    for name, values, exact in outputs:
+        counts = np.unique(np.geomspace(1, values.size, 60).astype(int))
+        means = np.cumsum(values)[counts - 1] / counts
+        data += [
+            {"x": int(n), "y": float(mean), "series": f"{name}: mean over masks"}
+            for n, mean in zip(counts, means, strict=True)
+        ]
+        data += [
+            {"x": int(n), "y": exact, "series": f"{name}: evaluation", "mark": "asymptote"}
+            for n in (counts[0], counts[-1])
+        ]
+    return Chart("Means over more and more masks", "masks", "output", data, log_x=True)
 
 
 def _error(values: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from backprove.results import Block, Table, Text
+from backprove.results import Block, Chart, Table, Text
 from backprove.theorems.dense import (
     Array,
     DenseNetwork,
@@ -232,18 +232,26 @@ def _measured(
 ) -> list[Block]:
     inputs, targets = np.asarray(data[0], np.float64), np.asarray(data[1], np.float64)
     rows: list[list[float]] = []
+    points: list[dict[str, Any]] = []
     worst = 0.0
 
     def watch(step: int, now: DenseNetwork) -> None:
         nonlocal worst
+        still = 0.0
         for at, (new, old) in enumerate(zip(now.layers, network.layers, strict=True)):
             for a, b, mask in (
                 (new.weights, old.weights, frozen.weights[at]),
                 (new.biases, old.biases, frozen.biases[at]),
             ):
                 worst = max(worst, float(np.abs(a - b)[mask].max(initial=0.0)))
+                still = max(still, float(np.abs(a - b)[~mask].max(initial=0.0)))
+        output = now.predict(inputs)
+        if step % max(1, steps // 100) == 0 or step == steps:
+            value = loss_of(loss).value(output, targets)
+            for name, y in (("loss", value), ("parameters proved to stay", worst),
+                            ("all others", still)):  # fmt: skip
+                points.append({"x": step, "y": y, "series": name})
         if step in (0, 1, 2, 10, 100, steps):
-            output = now.predict(inputs)
             rows.append([step, float(now.layers[-1].biases[0]), float(output.mean()),
                          loss_of(loss).value(output, targets)])  # fmt: skip
 
@@ -254,6 +262,12 @@ def _measured(
             f"moved by {worst:.0e} at most."
         ),
         Table(["step", "output bias", "mean output", "loss"], rows),
+        Chart(
+            "The loss, and how far parameters have moved",
+            "step",
+            "loss; largest distance from the start",
+            points,
+        ),
     ]
 
 

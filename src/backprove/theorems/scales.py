@@ -34,6 +34,7 @@ _VARIANCES = {
 }
 _EXACT = ("relu", "linear")
 _HALVES = Step("p**2 + q**2", "=", "(p - q)**2 + 2*p*q")
+_HUGE = 1e12
 _MAX_EXAMPLES, _MAX_SIDE, _DIGITS = 1000, 48, 2**40
 
 
@@ -243,11 +244,18 @@ def stable_step(
     certificate = _eigenvalue_certificate(x, y) if constant else None
     level = "proved" if constant else "measured"
     rows = []
+    points: list[dict[str, Any]] = []
     for share in (0.9, 0.99, 1.01, 1.1):
         rule = Rule(lr=min(bound, 1e6) * share)
+
+        def watch(step: int, now: DenseNetwork, name: str = f"{share:g} of the bound") -> None:
+            seen = loss_of(loss).value(now.predict(x), y)
+            if step % max(1, steps // 50) == 0 and 0 < seen < _HUGE:
+                points.append({"x": step, "y": float(np.log10(seen)), "series": name})
+
         with np.errstate(all="ignore"):
             try:
-                after = train(network, x, y, loss=loss, steps=steps, rule=rule)
+                after = train(network, x, y, loss=loss, steps=steps, rule=rule, watch=watch)
                 value = loss_of(loss).value(after.predict(x), y)
             except SetupError:  # a parameter that is not finite any more
                 value = float("inf")
@@ -283,6 +291,7 @@ def stable_step(
         measurement=[
             Text(f"{steps} steps; the loss begins at {first:.6g}."),
             Table(["share of the bound", "step size", "loss at the end"], rows),
+            Chart("The loss below and above the bound", "step", "log10 of the loss", points),
         ],
         source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 4.3",
     )

@@ -90,7 +90,8 @@ def page(report: ReportLike) -> str:
     body = _Body()
     for item in report.items:
         body.add(item)
-    script, title = asset("report.js"), escape(clean(report.title) or "Report")
+    script = asset("report.js") + asset("stepping.js")
+    title = escape(clean(report.title) or "Report")
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'

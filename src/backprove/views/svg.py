@@ -53,12 +53,16 @@ def drawing_svg(drawing: Drawing) -> str:
         [Arrow(edge.source, edge.target, _label_width(edge)) for edge in edges],
     )
     inner = [_arrow(edge, route) for edge, route in zip(edges, placed.routes, strict=True)]
-    inner += [_node(node, placed) for node in drawing.nodes]
+    inner += [
+        _node(node, placed, at if drawing.passes and node.role != "constant" else None)
+        for at, node in enumerate(drawing.nodes)
+    ]
     # Labels come last, above every line that crosses them.
     inner += [_label(edge, route) for edge, route in zip(edges, placed.routes, strict=True)]
     width, height = placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN
     return (
         f'<svg class="bp-graph" role="img" xmlns="http://www.w3.org/2000/svg" '
+        f"{'data-passes ' if drawing.passes else ''}"
         f'viewBox="{-_MARGIN:g} {-_MARGIN:g} {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" style="min-width:{min(width, 680):.0f}px">'
         f"<title>{_text(drawing.caption or 'Computation graph')}</title>"
@@ -114,7 +118,8 @@ def _label_width(edge: Edge) -> float:
     return widest + 2 * _LABEL_SIZE * 0.6 + 16 if widest else 0.0
 
 
-def _node(node: Node, placed: Placed) -> str:
+def _node(node: Node, placed: Placed, order: int | None) -> str:
+    """A node; with its place in the passes where they can be shown step by step."""
     x, y = placed.centres[node.key]
     width, height = placed.sizes[node.key]
     left, top = x - width / 2, y - height / 2
@@ -135,11 +140,15 @@ def _node(node: Node, placed: Placed) -> str:
     text = f'<text class="bp-title" x="{x:.1f}" y="{first:.1f}">{subscripted(node.title)}</text>'
     for number, line in enumerate(lines, start=1):
         style = "bp-note" if line.startswith("⚠") else "bp-line"
+        if order is not None:
+            passed = {len(node.lines) - 1: " bp-reached", len(node.lines): " bp-returned"}
+            style += passed.get(number, "")
         text += (
             f'<text class="{style}" x="{x:.1f}" y="{first + _LINE_HEIGHT * number:.1f}">'
             f"{subscripted(line)}</text>"
         )
-    return f'<g class="bp-node bp-{role}">{shape}{text}</g>'
+    marks = "" if order is None else f' data-key="{_text(node.key)}" data-order="{order}"'
+    return f'<g class="bp-node bp-{role}"{marks}>{shape}{text}</g>'
 
 
 def subscripted(text: str) -> str:
@@ -193,8 +202,9 @@ def _towards(start: Point, goal: Point, by: float) -> Point:
 def _label(edge: Edge, route: list[Point]) -> str:
     x, y = route[0][0] + 8, route[0][1]
     lines = (("bp-forward", y - 6, "→", edge.forward), ("bp-backward", y + 15, "←", edge.backward))
+    ends = f'data-source="{_text(edge.source)}" data-target="{_text(edge.target)}"'
     return "".join(
-        f'<text class="{style}" x="{x:.1f}" y="{at:.1f}">{arrow} {_text(text)}</text>'
+        f'<text class="{style}" {ends} x="{x:.1f}" y="{at:.1f}">{arrow} {_text(text)}</text>'
         for style, at, arrow, text in lines
         if text
     )
