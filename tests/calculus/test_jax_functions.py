@@ -85,6 +85,18 @@ FUNCTIONS: list[Case] = [
     (lambda x: jnp.tile(x, 2), "x", {"x": "n"}),
     (lambda x: jnp.stack([x, x**2, x**3], 1), "x", {"x": "n"}),
     (lambda x: jnp.exp2(x), "x", {"x": "n"}),
+    (lambda x: x[jnp.array([0, 2, 2])], "x", {"x": "5"}),
+    (lambda X: X[:, jnp.array([2, 0])], "X", {"X": "n 3"}),
+    (lambda X: X[jnp.array([1, 0]), jnp.array([2, 1])], "X", {"X": "2 3"}),
+    (
+        lambda z: -jnp.mean(nn.log_softmax(z)[jnp.arange(4), jnp.array([0, 2, 1, 0])]),
+        "z",
+        {"z": "4 3"},
+    ),
+    (lambda x: jnp.array([[1.0, 2.0], [3.0, -4.5]]) @ x, "x", {"x": "2"}),
+    (lambda x: jnp.arange(4.0) * x, "x", {"x": "4"}),
+    (lambda x: nn.one_hot(jnp.array([0, 2]), 3) * x, "x", {"x": "2 3"}),
+    (lambda x: jnp.average(x, weights=jnp.array([1.0, 2.0, 3.0])), "x", {"x": "3"}),
     (gaussian_process, "X", {"y": "4", "X": "4 d", "s": ""}),
     (gaussian_process, "s", {"y": "4", "X": "4 d", "s": ""}),
     (contrastive, "a", {"a": "n d", "b": "n d"}),
@@ -135,6 +147,22 @@ def test_solving_under_vmap_is_right_or_refused(function: Callable) -> None:
             derive(function, "B", shapes)
     else:
         agrees(function, "B", shapes)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: lax.scan(lambda c, t: (c + t, c * t), 0.0, x)[0],
+        lambda x: lax.while_loop(lambda c: c < 3, lambda c: c + 1.0, jnp.sum(x)),
+        lambda x: jnp.sort(x),
+        lambda x: jnp.linalg.cholesky(jnp.outer(x, x)),
+        lambda x: x.at[0].set(0.0),
+        lambda x: x @ jnp.arange(100.0).reshape(4, 25),
+    ],
+)
+def test_what_is_not_read_is_refused_by_its_name_and_line(function: Callable) -> None:
+    with pytest.raises(Unsupported, match=r"test_jax_functions\.py, line \d+|constant array"):
+        derive(function, "x", {"x": "4"})
 
 
 def test_a_maximum_of_another_axis_than_that_of_the_sum_is_no_softmax() -> None:

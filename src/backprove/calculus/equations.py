@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from backprove.calculus.traced import Traced, constant_tensor
+from backprove.calculus.traced import Traced, constant_tensor, table_tensor
 from backprove.errors import Unsupported
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size
@@ -56,7 +56,9 @@ class Tracer:
                 f"'stop_gradient' in {what}{place} is not supported outside of a stable softmax",
                 hint="Declare what must not be differentiated as a symbol of its own.",
             )
-        if traced.index is not None:
+        if traced.table is not None:
+            return self.value(table_tensor(self.builder, traced.table), what, line)
+        if traced.index is not None or traced.parts:
             raise Unsupported(f"{what}{place} computes with positions as numbers")
         if traced.source is None:
             raise Unsupported(f"{what}{place} computes with {traced.special}")

@@ -14,7 +14,7 @@ from backprove.calculus.equations import (
     primitive,
     suffix_of,
 )
-from backprove.calculus.traced import Shift, Traced
+from backprove.calculus.traced import MAX_TABLE, Shift, Traced, table_tensor
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size, floor_divide
 from backprove.notation.brackets import range_guards
@@ -28,8 +28,11 @@ def _iota(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     del operands
     axes = tuple(Axis(s) for s in eq.shape)
     if np.dtype(eq.dtype).kind not in "iu":
-        eq.refuse("of floating-point numbers is not supported")
-    del tracer
+        sizes = [s.constant for s in eq.shape]
+        if None in sizes or eq.shape[eq.params["dimension"]] == 1:
+            eq.refuse("of floating-point numbers is not supported")
+        positions = np.indices([s or 0 for s in sizes])[eq.params["dimension"]]
+        return table_tensor(tracer.builder, positions.astype(float))
     return Traced(axes, index=Index.of(axes[eq.params["dimension"]]))
 
 
@@ -53,7 +56,7 @@ def _broadcast_in_dim(tracer: Tracer, eq: Equation, operands: list[Traced]) -> T
     if x.index is not None:
         return Traced(axes, index=x.position(at))
     shift = _kept_shift(x, dims, eq.shape)
-    if x.stopped:
+    if x.stopped or x.parts:
         if shift is None:
             tracer.value(x, "'broadcast_in_dim'", eq.line)
         return Traced(axes, shift=shift, stopped=True)
@@ -238,6 +241,8 @@ def _gather(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
     """Entries at positions that are known when the function is read, as slices need them."""
     value, starts = tracer.value(operands[0], "'gather'", eq.line), operands[1]
     numbers = eq.params["dimension_numbers"]
+    if starts.table is not None:
+        return _picked(tracer, eq, value, starts.table)
     columns = starts.parts or (starts,)
     if any(c.index is None for c in columns) or numbers.operand_batching_dims:
         return eq.refuse("at positions that are computed is not supported")
@@ -258,6 +263,35 @@ def _gather(tracer: Tracer, eq: Equation, operands: list[Traced]) -> Traced:
         at.append(index)
     listed = ", ".join(position_text(i, {a: "ijklmnop"[k] for k, a in enumerate(axes)}) for i in at)
     return tracer.array("gather", [value], axes, value.entry(*at), f"{{0}}[{listed}]")
+
+
+def _picked(tracer: Tracer, eq: Equation, value: Value, starts: np.ndarray) -> Traced:
+    """Entries at positions that a constant array lists."""
+    numbers = eq.params["dimension_numbers"]
+    if numbers.operand_batching_dims:
+        return eq.refuse("along an axis of both arrays is not supported")
+    if starts.size > MAX_TABLE:
+        return eq.refuse(f"at more than {MAX_TABLE} positions is not supported")
+    axes = [Axis(s) for s in eq.shape]
+    batch = [a for k, a in enumerate(axes) if k not in numbers.offset_dims]
+    terms: list[Expr] = []
+    for place in np.ndindex(starts.shape[:-1]):
+        offsets = [axes[d] for d in numbers.offset_dims]
+        at: list[Index] = []
+        for dimension, size in enumerate(value.shape):
+            index = Index.of(0)
+            if dimension not in numbers.collapsed_slice_dims:
+                index = Index.of(offsets.pop(0))
+            if dimension in numbers.start_index_map:
+                which = numbers.start_index_map.index(dimension)
+                index = index + int(starts[(*place, which)])
+            _assume_within(tracer, eq, index, size)
+            at.append(index)
+        terms.append(b.mul(*map(b.delta, batch, place), value.entry(*at)))
+    shown = starts.tolist()
+    return tracer.array(
+        "gather", [value], axes, b.add(*terms), f"take({{0}}, {shown})", (str(shown),)
+    )
 
 
 def _assume_within(tracer: Tracer, eq: Equation, index: Index, size: Size) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from backprove.errors import Unsupported
+from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size
-from backprove.notation.expressions import Expr, Tensor
+from backprove.notation.expressions import Expr, Num, Tensor
 from backprove.notation.operations import Builder, Value
 
 
@@ -47,6 +48,7 @@ class Traced:
         suffix: how the view is written in NumPy behind the name, such as ``[:, None]``.
         index: integers that are affine in ``axes``.
         parts: integer positions that stand beside each other along the last axis.
+        table: a constant array whose entries differ.
         special: NaN or an infinity.
         shift: the stage of a softmax that this is.
         stopped: whether ``stop_gradient`` was applied, so that only ``shift`` may be used.
@@ -58,6 +60,7 @@ class Traced:
     suffix: str = ""
     index: Index | None = None
     parts: tuple[Traced, ...] = ()
+    table: np.ndarray | None = None
     special: float | None = None
     shift: Shift | None = None
     stopped: bool = False
@@ -98,17 +101,14 @@ def literal(builder: Builder, number: Any) -> Traced:
     """A constant of the traced function.
 
     Raises:
-        Unsupported: an array whose entries differ.
+        Unsupported: a constant that is neither a number nor a truth value.
     """
     array = np.asarray(number)
     if array.dtype.kind not in "fiub":
         raise Unsupported(f"a constant of type {array.dtype} is not supported")
-    if array.size == 0 or (not np.all(array == array.flat[0]) and not np.all(np.isnan(array))):
-        raise Unsupported(
-            f"the function uses a constant array of shape {array.shape}",
-            hint="Make it an argument and declare its shape.",
-        )
     axes = tuple(Axis(Size.of(n)) for n in array.shape)
+    if array.size == 0 or (not np.all(array == array.flat[0]) and not np.all(np.isnan(array))):
+        return Traced(axes, table=array)
     first = array.flat[0].item()
     if array.dtype.kind in "iu":
         return Traced(axes, index=Index.of(int(first)))
@@ -117,6 +117,30 @@ def literal(builder: Builder, number: Any) -> Traced:
     return Traced(
         axes, builder.constant(Fraction(repr(first) if first not in (True, False) else int(first)))
     )
+
+
+MAX_TABLE = 64
+"""Larger constant arrays are no part of a formula that anybody reads."""
+
+
+def table_tensor(builder: Builder, table: np.ndarray) -> Traced:
+    """A constant array whose entries differ, as the sum of its entries at their places.
+
+    Raises:
+        Unsupported: an array with no entries, more than 64, or one that is not finite.
+    """
+    if not 0 < table.size <= MAX_TABLE or not np.all(np.isfinite(table)):
+        raise Unsupported(
+            f"the function uses a constant array of shape {table.shape}",
+            hint="Make it an argument and declare its shape.",
+        )
+    axes = tuple(Axis(Size.of(n)) for n in table.shape)
+    terms = []
+    for place in np.ndindex(table.shape):
+        entry = table[place].item()
+        number = Num(Fraction(int(entry) if isinstance(entry, bool | int) else repr(entry)))
+        terms.append(b.mul(number, *map(b.delta, axes, place)))
+    return constant_tensor(builder, f"array({table.tolist()})", Tensor(axes, b.add(*terms)))
 
 
 def constant_tensor(builder: Builder, text: str, tensor: Tensor) -> Traced:

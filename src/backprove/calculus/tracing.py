@@ -21,10 +21,11 @@ from jax import export
 from jax._src import source_info_util
 from jax.extend import core
 
+from backprove.calculus.folding import folded_constants
 from backprove.calculus.linear_algebra import linear_algebra
 from backprove.calculus.primitives import PRIMITIVES, Equation, Tracer
 from backprove.calculus.primitives_shapes import split
-from backprove.calculus.traced import Traced, literal
+from backprove.calculus.traced import Traced, literal, table_tensor
 from backprove.errors import BackproveError, ShapeError, UnknownName, Unsupported
 from backprove.notation.axes import Index, Size
 from backprove.notation.expressions import Array
@@ -254,6 +255,12 @@ class _Reader(Tracer):
             tuple(getattr(a.aval, "dtype", None) for a in equation.invars),
             _line(equation) or self._lines[-1],
         )
+        if any(o.table is not None for o in operands):
+            folded = folded_constants(self.builder, equation, operands)
+            if folded is not None:
+                return folded
+            if name != "gather":  # positions stay numbers
+                operands = [self._written(o) for o in operands]
         if name == "split":
             return split(self, own, operands)
         if handler is None or len(equation.outvars) != 1:
@@ -262,6 +269,10 @@ class _Reader(Tracer):
                 hint=f"Supported: {', '.join(sorted(PRIMITIVES))}.",
             )
         return [handler(self, own, operands)]
+
+    def _written(self, operand: Traced) -> Traced:
+        """A constant array as a value."""
+        return operand if operand.table is None else table_tensor(self.builder, operand.table)
 
 
 def _line(equation: Any) -> str:
