@@ -1,6 +1,6 @@
 """A grid of networks: ours against the loops that people write, on the same machine and work.
 
-    python benchmarks/study.py [--full] [--epochs N] [--turns N] [--examples N]
+    python benchmarks/study.py [--full] [--epochs N] [--turns N] [--examples N] [--depths 0,1,2,3]
                                [--only grid|roofline|scaling|accelerator]
     python benchmarks/study.py --accelerator
 
@@ -231,18 +231,18 @@ def peers() -> dict[str, Callable[..., Any]]:
     return every
 
 
-def compare(epochs: int, turns: int, full: bool, examples: int) -> None:
+def compare(epochs: int, turns: int, full: bool, examples: int, depths: tuple[int, ...]) -> None:
     """The grid, depth by depth."""
     data, others = example_data(examples), peers()
     count = len(SIGMOIDS) * len(RATES)
-    print(f"\nGrid of {len(DEPTHS) * count} models, {epochs} epochs each of {examples:,} examples, "
+    print(f"\nGrid of {len(depths) * count} models, {epochs} epochs each of {examples:,} examples, "
           "compilation included; seconds, and how many times those of ours")  # fmt: skip
     if not full:
         print(f"The others are scaled from one model of {count} and one epoch; ours is not scaled.")
     print(f"Of {turns} turns the fastest counts.")
     totals: dict[str, float] = {}
     print(f"{'hidden':>8} {'ours':>8}  " + "  ".join(f"{name:>26}" for name in others))
-    for hidden in DEPTHS:
+    for hidden in (DEPTHS[depth] for depth in depths):
         seconds: dict[str, list[float]] = {}
         for turn in range(turns):
             seconds.setdefault("ours", []).append(ours(data, hidden, epochs)[0])
@@ -461,6 +461,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="train all models of the others too")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--examples", type=int, default=TRAIN, help="training examples of the grid")
+    parser.add_argument("--depths", default="0,1,2,3", help="hidden layers, such as 0,3")
     parser.add_argument("--turns", type=int, default=1, help="how often each is timed")
     parser.add_argument("--accelerator", action="store_true", help="only the section of GPUs")
     parser.add_argument("--only", choices=("grid", "roofline", "scaling", "accelerator"))
@@ -474,7 +475,8 @@ def main() -> None:
     on = devices()
     print(f"{len(on)} x {on[0].device_kind}, jax {jax.__version__}")
     if only in (None, "grid"):
-        compare(given.epochs, given.turns, given.full, given.examples)
+        depths = tuple(int(depth) for depth in given.depths.split(","))
+        compare(given.epochs, given.turns, given.full, given.examples, depths)
     if only in (None, "roofline"):
         roofline()
     if only in (None, "scaling"):

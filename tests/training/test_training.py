@@ -12,6 +12,9 @@ from backprove.datasets import Dataset
 from backprove.errors import SetupError
 from backprove.networks import ACTIVATIONS, MLP, initialise
 from backprove.training import MEASURES, OPTIMISERS, Group, Model, Program, devices, record
+from backprove.training.fusion import chosen
+from backprove.training.sharing import Sharing
+from backprove.training.steps import at_rest
 
 
 def toy(examples: int = 70, width: int = 3, classes: int = 2) -> Dataset:
@@ -153,7 +156,7 @@ def test_measures_over_several_chunks_count_each_example_once(monkeypatch):
     whole, cut = Group(program, GRID[:1], DATA), Group(program, GRID[:1], DATA)
     at_once = whole.measure(whole.start())
     monkeypatch.setattr("backprove.training.group._CHUNK", 7)
-    assert cut._judged["train"].shape == (1, 8, 7)
+    assert cut._judged[0].shape == (1, 8 + 2 + 2, 7)
     cut = cut.measure(cut.start())
     for name, value in at_once.items():
         np.testing.assert_allclose(cut[name], value, rtol=1e-6)
@@ -294,3 +297,82 @@ def test_devices_are_one_for_each_core_or_an_accelerator():
 
 def test_oracle_covers_the_activations_that_it_is_used_with():
     assert set(VALUES) == set(SLOPES) <= set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("optimiser", sorted(OPTIMISERS))
+def test_optimisers_begin_with_zeros(optimiser):
+    parameters = {"weights": np.ones((2, 3), np.float32)}
+    begun = OPTIMISERS[optimiser].transform(0.9, 0.999).init(parameters)
+    ours = at_rest(
+        Program(MLP_TOY, ("tanh",), optimiser=optimiser), {"weights": np.ones((1, 2, 3))}
+    )
+    assert jax.tree.structure(begun) == jax.tree.structure(ours)
+    for leaf, zeros in zip(jax.tree.leaves(begun), jax.tree.leaves(ours), strict=True):
+        assert zeros.shape == (1, *leaf.shape) and zeros.dtype == leaf.dtype
+        assert not np.any(leaf) and not np.any(zeros)
+
+
+@pytest.mark.parametrize("models", range(1, 18))
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8])
+def test_every_model_is_trained_for_every_step_of_an_epoch_in_order(models, count):
+    sharing, steps = Sharing(models, min(models, count), "map"), 50
+    places = np.arange(sharing.slots * sharing.devices)
+    copied = [*range(models), *sharing.filling]
+    done = dict.fromkeys(range(models), 0)
+    busiest = 0
+    for turn in sharing.turns(steps):
+        spent = (turn[:, 1] - turn[:, 0]).reshape(sharing.devices, -1).sum(axis=1)
+        busiest += spent.max()
+        for place in places:
+            first, last = turn[place]
+            if last > first:
+                assert done[copied[place]] == first
+                done[copied[place]] = last
+    assert set(done.values()) == {steps}
+    if sharing.lent:  # nobody waits, but for a step that does not divide
+        assert busiest <= steps * models / sharing.devices + sharing.devices
+
+
+def test_the_faster_way_is_measured_once_where_there_is_much_to_train(monkeypatch, tmp_path):
+    monkeypatch.setattr("backprove.training.fusion._decided", {})
+    monkeypatch.setattr("backprove.training.fusion._file", lambda: tmp_path / "a" / "fusion.json")
+    asked = []
+
+    def seconds(way):
+        asked.append(way)
+        return {"map": 2.0, "vmap": 1.0}[way]
+
+    middle = Program(MLP(50, (256,)), ("tanh",), epochs=1000)
+    device = devices()[0]
+    for _ in range(2):
+        assert chosen(middle, 4, device, examples=50_000, seconds=seconds) == "vmap"
+        assert asked == ["map", "vmap"] * 3
+        monkeypatch.setattr("backprove.training.fusion._decided", {})  # another process
+    assert chosen(middle, 4, device, examples=50, seconds=seconds) == "map"
+    assert chosen(middle, 1, device, examples=50_000, seconds=seconds) == "map"
+    large = Program(MLP(50, (512, 512)), ("tanh",), epochs=1000)
+    assert chosen(large, 4, device, examples=50_000, seconds=seconds) == "map"
+    assert len(asked) == 6
+
+
+def test_timing_both_ways_leaves_a_group_as_it_was(monkeypatch):
+    program = Program(MLP(3, (5,)), ("tanh", "relu"), batch=8)
+    plain = record(Group(program, GRID[:7], DATA, inner="map"), 2)
+    timed = Group(program, GRID[:7], DATA, inner="map")
+    assert all(timed._seconds(way) > 0 for way in ("map", "vmap"))
+    timed.inner = "map"
+    for name, value in record(timed, 2).values.items():
+        np.testing.assert_array_equal(value, plain.values[name])
+
+
+def test_a_saved_state_goes_on_the_way_it_was_run():
+    program = Program(MLP(3, (5,)), ("tanh", "relu"), batch=8)
+    first = Group(program, GRID[:5], DATA, inner="vmap")
+    saved = first.saved(first.advance(first.start()))
+    second = Group(program, GRID[:5], DATA, inner="map")
+    state = second.advance(second.restore(1, saved))
+    assert second.inner == "vmap"
+    again = first.advance(first.restore(1, saved))
+    for i in range(5):
+        for a, b in zip(second.parameters(state, i), first.parameters(again, i), strict=True):
+            np.testing.assert_array_equal(a["weights"], b["weights"])

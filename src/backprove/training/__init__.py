@@ -9,13 +9,14 @@ rounding only.
 from __future__ import annotations
 
 from backprove.training.devices import devices
-from backprove.training.group import TRAIN_MEASURED, Group, Learned, State
+from backprove.training.group import TRAIN_MEASURED, Group
 from backprove.training.histogram import BINS, HISTOGRAM, bin_edges
 from backprove.training.optimisers import OPTIMISERS, Optimiser
 from backprove.training.probe import LAYER_MEASURES
 from backprove.training.program import Model, Program
 from backprove.training.records import MEASURES, Past, Records, record
 from backprove.training.schedules import SCHEDULES, Schedule, multipliers
+from backprove.training.state import Learned, State
 from backprove.training.weights import save_weights, weights
 
 __all__ = [

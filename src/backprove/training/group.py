@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +15,13 @@ from numpy.typing import NDArray
 
 from backprove.datasets import Dataset, Split
 from backprove.errors import SetupError
-from backprove.networks import LOSSES, Parameters, Statistics, initialise
+from backprove.networks import LOSSES, Parameters, initialise
 from backprove.training.devices import devices
 from backprove.training.fusion import Inner, chosen
 from backprove.training.histogram import HISTOGRAM
 from backprove.training.probe import LAYER_MEASURES, PROBED
 from backprove.training.program import (
     Model,
-    Parts,
     Program,
     Scalars,
     numbers,
@@ -29,10 +29,13 @@ from backprove.training.program import (
     refuse_foreign,
 )
 from backprove.training.schedules import multipliers
-from backprove.training.steps import SHARED, STACKED, compiled
+from backprove.training.sharing import Sharing
+from backprove.training.state import Learned, Parked, State
+from backprove.training.steps import JUDGED, SHARED, STACKED, at_rest, compiled
 
 # Random streams beside those of splits (1) and first weights (2).
 _ORDER_STREAM, _NOISE_STREAM, _MIXUP_STREAM, _SAMPLE_STREAM = 3, 4, 5, 6
+_TRIED = 20  # steps that are timed to find the faster way
 _CHUNK = 256  # examples measured at a time: their activations stay in a core's own cache
 
 TRAIN_MEASURED = 4_096
@@ -41,42 +44,6 @@ a sample that each seed draws once, without regard to class, and keeps for all e
 error of an accuracy of 80 % is then 0.6 points, the same for all models of a seed."""
 
 Measures = dict[str, NDArray[np.float64]]
-
-
-class Learned(NamedTuple):
-    """What a model has learned: all that is needed to use it."""
-
-    parameters: Parameters
-    statistics: Statistics
-
-
-class Parked(NamedTuple):
-    """A model that has stopped: its arrays, and its measures at its last epoch."""
-
-    leaves: list[NDArray]
-    measures: dict[str, NDArray]
-
-
-class State(NamedTuple):
-    """Everything that training changes; with the group, it determines all that follows.
-
-    Args:
-        epoch: epochs trained.
-        parameters: of each model in the stack.
-        optimiser: its moments.
-        statistics: its running statistics of batch normalisation.
-        best: what each model had learned at its best epoch, if the group keeps that.
-        stack: the models in the stack, by position in the group.
-        parked: the models that have stopped, by position; they may still be in the stack.
-    """
-
-    epoch: int
-    parameters: Parameters
-    optimiser: Any
-    statistics: Statistics
-    best: Learned | None
-    stack: tuple[int, ...]
-    parked: Mapping[int, Parked]
 
 
 class Group:
@@ -130,13 +97,11 @@ class Group:
         self._resplit = resplit
         on = tuple(on or devices())[: len(self.models)]
         self._mesh = Mesh(np.array(on), ("models",))
-        # Each device gets equally many models; the last model fills up and its copies are dropped.
-        missing = -len(self.models) % len(on)
-        self._stacked = self.models + self.models[-1:] * missing
-        self.inner: Inner = inner or chosen(program, len(self._stacked) // len(on), on[0])
-        self._programs = compiled(program, self._parts, self._mesh, self.inner)
-        self._ready: dict[str, Any] = {}
         self._smaller: dict[tuple[int, ...], Group] = {}
+        self.inner = inner or chosen(
+            program, len(self.models) // len(on), on[0],
+            examples=len(self.splits[0].train), seconds=self._seconds,
+        )  # fmt: skip
 
     def start(self) -> State:
         """The state before training."""
@@ -150,36 +115,41 @@ class Group:
         stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *each)
         widths = mlp.hidden if mlp.normalisation == "batch" else ()
         shapes = [(len(self._stacked), width) for width in widths]
-        at_rest = tuple(
+        statistics = tuple(
             {"mean": np.zeros(shape, np.float32), "variance": np.ones(shape, np.float32)}
             for shape in shapes
         )
-        learned = self._put(Learned(stacked, at_rest), STACKED)
-        best = self._put(Learned(stacked, at_rest), STACKED) if self.keep_best else None
+        learned = self._put(Learned(stacked, statistics), STACKED)
+        best = self._put(Learned(stacked, statistics), STACKED) if self.keep_best else None
+        optimiser = self._put(at_rest(self.program, stacked), STACKED)
         everyone = tuple(range(len(self.models)))
         return State(
-            0, learned.parameters, self._programs.begin(learned.parameters), learned.statistics,
-            best, everyone, {},
+            0, learned.parameters, optimiser, learned.statistics, best, everyone, {}
         )  # fmt: skip
 
-    def compile(self) -> None:
-        """Compile the programs of training and measuring now, for instance in another thread.
+    def compile(self, state: State | None = None, *, wait: bool = True) -> None:
+        """Compile the programs of training and measuring now, both at once.
 
         Otherwise they are compiled when they are first used.
+
+        Args:
+            state: the one to begin with, if there is one already; it stays usable.
+            wait: whether to wait for them; another group can train meanwhile.
         """
-        state = self.start()
-        for name, program, arguments in (
-            ("advance", self._programs.advance, self._to_advance(state)),
-            ("measure", self._programs.measure, self._to_measure(state)),
-        ):
-            if name not in self._ready:
-                self._ready[name] = program.lower(*arguments).compile()
+        state = state or self.start()
+        group = self._of(state)
+        begun = [
+            group._programs.begin("measure", group._to_measure(state, [], ())),
+            group._programs.begin("advance", group._to_advance(state, group._turns[0])),
+        ]
+        for program in begun if wait else ():
+            program.result()
 
     @property
     def memory(self) -> int:
         """Bytes that training takes on each device, as the compiler counts them."""
-        self.compile()
-        size = self._ready["advance"].memory_analysis()
+        arguments = self._to_advance(self.start(), self._turns[0])
+        size = self._programs.begin("advance", arguments).result().memory_analysis()
         return int(
             size.argument_size_in_bytes
             + size.output_size_in_bytes
@@ -197,12 +167,18 @@ class Group:
             The state after.
         """
         group = self._of(state)
-        run = group._ready.get("advance", group._programs.advance)
-        parameters, optimiser, statistics = run(*group._to_advance(state))
-        return state._replace(
-            epoch=state.epoch + 1, parameters=parameters, optimiser=optimiser,
-            statistics=statistics,
-        )  # fmt: skip
+        turns, sharing = group._turns, group._sharing
+        for number, spans in enumerate(turns):
+            if number:
+                state = group._moved(state, sharing.lent, sharing.copies)
+            trained = group._programs.run("advance", group._to_advance(state, spans))
+            parameters, optimiser, statistics = trained
+            state = state._replace(
+                parameters=parameters, optimiser=optimiser, statistics=statistics
+            )
+        if len(turns) > 1:
+            state = group._moved(state, sharing.copies, sharing.lent)
+        return state._replace(epoch=state.epoch + 1)
 
     def measure(self, state: State) -> Measures:
         """Loss and score of all models on train and dev, and what is seen in their layers.
@@ -217,15 +193,14 @@ class Group:
             :data:`TRAIN_MEASURED`. A score is NaN where its loss is not finite. Models that have
             stopped keep their last measures.
         """
-        group = self._of(state)
-        run = group._ready.get("measure", group._programs.measure)
-        sums, seen = run(*group._to_measure(state))
-        count, measures = len(group.models), {}
-        for part, total in sums.items():
-            loss, score = np.asarray(total, np.float64)[:count].T / len(group._rows[part][0])
+        group, measures = self._of(state), {}
+        everyone = range(len(group.models))
+        values, seen = group._measured(state, everyone, ("train", "dev", "probe"))
+        for part in ("train", "dev"):
+            loss, score = values[part].mean(axis=2, dtype=np.float64).T
             measures |= group._read(part, loss, score)
         for name in (*LAYER_MEASURES, HISTOGRAM):
-            measures[name] = np.asarray(seen[name], np.float64)[:count]
+            measures[name] = np.asarray(seen[name], np.float64)[: len(group.models)]
         return _spread(measures, state, len(self.models))
 
     def judge(self, state: State, models: Sequence[int]) -> Measures:
@@ -243,10 +218,10 @@ class Group:
         places = np.flatnonzero(np.isin(state.stack, list(models)))
         if len(places):
             group = self._of(state)
-            sums = group._judgements(state, "test", places).sum(axis=2, dtype=np.float64)
-            loss, score = sums.T / len(group._rows["test"][0])
-            for name, values in group._read("test", loss, score).items():
-                measures[name][places] = values[places]
+            values = group._measured(state, places, ("test",))[0]["test"]
+            loss, score = values.mean(axis=2, dtype=np.float64).T
+            for name, found in group._read("test", loss, score).items():
+                measures[name][places] = found[places]
         return _spread(measures, state, len(self.models))
 
     def scores(self, state: State, part: str) -> NDArray[np.float32]:
@@ -262,19 +237,23 @@ class Group:
         """
         if state.parked:
             state = self.restore(state.epoch, self.saved(state))
-        return self._scored(part, self._judgements(state, part)[:, 1])
+        values = self._measured(state, range(len(self.models)), (part,))[0]
+        return self._scored(part, values[part][:, 1])
 
-    def _judgements(
-        self, state: State, part: str, places: Any = slice(None)
-    ) -> NDArray[np.float32]:
-        """Loss and score (models, 2, examples) of the models at some places of the stack."""
-        asked = np.zeros(len(self._stacked), bool)
-        asked[: len(self.models)][places] = True
-        run = self._programs.judge(
-            state.parameters, state.statistics, self._scalars, self._put(asked, STACKED),
-            self._judged[part], *self._examples,
-        )  # fmt: skip
-        return np.asarray(run)[: len(self.models), :, : len(self._rows[part][0])]
+    def _measured(
+        self, state: State, places: Any, what: Sequence[str]
+    ) -> tuple[dict[str, NDArray[np.float32]], Any]:
+        """Loss and score (models, 2, examples) on each part, and what the probe sees.
+
+        Only what is asked for, of the models at some places of the stack, is known.
+        """
+        each, seen = self._programs.run("measure", self._to_measure(state, places, what))
+        whole, parts = np.asarray(each)[: len(self.models)], np.asarray(self._judged[1])
+        found = {}
+        for number, part in enumerate(JUDGED):
+            own = np.moveaxis(whole[:, parts == number], 2, 1)
+            found[part] = own.reshape(len(own), 2, -1)[:, :, : len(self._rows[part][0])]
+        return found, seen
 
     def _read(self, part: str, loss: NDArray, score: NDArray) -> Measures:
         # No output is no answer, although NaN > 0 would count as one.
@@ -295,7 +274,7 @@ class Group:
             return state
         group = self._of(state)
         better = np.isin(state.stack, list(set(models) - state.parked.keys()))
-        filled = np.concatenate([better, np.zeros(len(group._stacked) - len(better), bool)])
+        filled = np.concatenate([better, better[group._sharing.filling]])
         new = Learned(state.parameters, state.statistics)
         best = _replaced(group._put(filled, STACKED), new, state.best)
         return state._replace(best=best)
@@ -380,7 +359,7 @@ class Group:
             for model, parked in state.parked.items():
                 whole[model] = parked.leaves[i]
             arrays[str(i)] = whole
-        return arrays
+        return arrays | {"inner": np.array([self.inner == "vmap"])}
 
     def restore(self, epoch: int, arrays: Mapping[str, NDArray]) -> State:
         """The state that was saved, with all models in the stack.
@@ -392,12 +371,52 @@ class Group:
         Returns:
             A state that goes on with the same numbers.
         """
+        if "inner" in arrays:  # what was faster then may not be now; its numbers are to go on
+            self.inner = "vmap" if arrays["inner"][0] else "map"
         start = self.start()._replace(epoch=epoch)
-        return self._filled(start, [arrays[str(i)] for i in range(len(arrays))])
+        return self._filled(start, [arrays[str(i)] for i in range(len(self._leaves(start)))])
 
-    @cached_property
-    def _parts(self) -> Parts:
-        return parts_of(self.models)
+    @property
+    def inner(self) -> Inner:
+        """How a device runs its models."""
+        return self._inner
+
+    @inner.setter
+    def inner(self, inner: Inner) -> None:
+        self._inner: Inner = inner
+        self._sharing = Sharing(len(self.models), self._mesh.size, inner)
+        # Each device gets equally many models; copies of some fill up and are dropped.
+        self._stacked = self.models + tuple(self.models[i] for i in self._sharing.filling)
+        self._programs = compiled(self.program, parts_of(self.models), self._mesh, inner)
+        self.__dict__.pop("_scalars", None)
+
+    @property
+    def _turns(self) -> list[NDArray[np.int32]]:
+        examples = len(self.splits[0].train)
+        return self._sharing.turns(-(-examples // min(self.program.batch, examples)))
+
+    def _seconds(self, inner: Inner) -> float:
+        """The time of a few steps, run this way."""
+        self.inner = inner
+        spans = np.minimum(self._turns[-1], _TRIED).astype(np.int32)
+        state = self.start()
+        self._programs.begin("advance", self._to_advance(state, spans)).result()
+        arguments = jax.block_until_ready(self._to_advance(state, spans))
+        begin = perf_counter()
+        jax.block_until_ready(self._programs.run("advance", arguments))
+        return perf_counter() - begin
+
+    def _moved(self, state: State, source: list[int], target: list[int]) -> State:
+        """The state with what some places of the stack hold also at others."""
+
+        def moved(leaf: Any) -> Any:
+            whole = np.array(leaf)
+            whole[target] = whole[source]
+            return whole
+
+        tree = (state.parameters, state.optimiser, state.statistics)
+        placed = self._put(jax.tree.map(moved, tree), STACKED)
+        return state._replace(parameters=placed[0], optimiser=placed[1], statistics=placed[2])
 
     def _of(self, state: State) -> Group:
         """The group of the models in the stack of a state."""
@@ -420,8 +439,7 @@ class Group:
     def _filled(self, state: State, leaves: Sequence[NDArray]) -> State:
         """The state with other arrays (models, ...), filled up for the devices."""
         tree = (state.parameters, state.optimiser, state.statistics, state.best)
-        copies = len(self._stacked) - len(self.models)
-        filled = [np.concatenate([a, np.repeat(a[-1:], copies, axis=0)]) for a in leaves]
+        filled = [np.concatenate([a, a[self._sharing.filling]]) for a in leaves]
         placed = self._put(jax.tree.unflatten(jax.tree.structure(tree), filled), STACKED)
         parameters, optimiser, statistics, best = placed
         return state._replace(
@@ -431,23 +449,26 @@ class Group:
     def _put(self, arrays: Any, spec: PartitionSpec) -> Any:
         return jax.device_put(arrays, NamedSharding(self._mesh, spec))
 
-    def _to_advance(self, state: State) -> tuple[Any, ...]:
+    def _to_advance(self, state: State, spans: NDArray[np.int32]) -> tuple[Any, ...]:
         rows = np.stack([self._order(i, state.epoch) for i in range(len(self.seeds))])
         steps = rows.shape[1]
         rates = multipliers(self.program.schedule, state.epoch, steps, self.program.epochs)
         return (
             state.parameters, state.optimiser, state.statistics, self._scalars,
-            self._put(self._mixing(state.epoch, steps), STACKED), self._put(rows, SHARED),
+            self._put(self._mixing(state.epoch, steps), STACKED),
+            self._put(spans, STACKED if self.inner == "map" else SHARED), self._put(rows, SHARED),
             self._put(rates, SHARED), self._put(np.int32(state.epoch), SHARED), *self._examples,
         )  # fmt: skip
 
-    def _to_measure(self, state: State) -> tuple[Any, ...]:
+    def _to_measure(self, state: State, places: Any, what: Sequence[str]) -> tuple[Any, ...]:
+        asked = np.zeros((len(self._stacked), len(JUDGED) + 1), bool)
+        asked[np.ix_(list(places), [part in what for part in (*JUDGED, "probe")])] = True
         batch, examples = self.program.batch, len(self.splits[0].train)
         steps = -(-examples // min(batch, examples))
         rate = multipliers(self.program.schedule, state.epoch, steps, self.program.epochs)[0]
         return (
             state.parameters, state.optimiser, state.statistics, self._scalars,
-            {part: self._judged[part] for part in ("train", "dev")}, self._probed,
+            self._put(asked, STACKED), *self._judged, self._probed,
             self._put(rate, SHARED), *self._examples,
         )  # fmt: skip
 
@@ -482,12 +503,12 @@ class Group:
         return rows
 
     @cached_property
-    def _judged(self) -> dict[str, jax.Array]:
-        """Row numbers (seeds, chunks, examples) of the measured examples of each part."""
-        parts = {
-            part: np.stack([_cut(own, _CHUNK) for own in rows]) for part, rows in self._rows.items()
-        }
-        return self._put(parts, SHARED)
+    def _judged(self) -> tuple[jax.Array, jax.Array]:
+        """Row numbers (seeds, chunks, examples) of the measured examples, and chunks' parts."""
+        length = min(_CHUNK, max(len(rows[0]) for rows in self._rows.values()))
+        cut = [np.stack([_cut(own, length, length) for own in self._rows[p]]) for p in JUDGED]
+        parts = np.repeat(np.arange(len(JUDGED), dtype=np.int32), [c.shape[1] for c in cut])
+        return self._put((np.concatenate(cut, axis=1), parts), SHARED)
 
     @cached_property
     def _probed(self) -> jax.Array:
@@ -540,9 +561,9 @@ def _spread(measures: Measures, state: State, models: int) -> Measures:
     return whole
 
 
-def _cut(rows: NDArray, length: int) -> NDArray[np.int32]:
-    """Row numbers in lines of at most ``length``; −1 fills up the last line."""
-    length = min(length, len(rows))
+def _cut(rows: NDArray, length: int, least: int = 1) -> NDArray[np.int32]:
+    """Row numbers in lines of ``least`` to ``length``; −1 fills up the last line."""
+    length = max(least, min(length, len(rows)))
     filled = np.full(-(-len(rows) // length) * length, -1, np.int32)
     filled[: len(rows)] = rows
     return filled.reshape(-1, length)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backprove.training.group import Group, State
+from backprove.training.group import Group
 from backprove.training.histogram import HISTOGRAM
 from backprove.training.probe import LAYER_MEASURES
+from backprove.training.state import State
 
 MEASURES = ("train_loss", "train_score", "dev_loss", "dev_score", "test_loss", "test_score")
 
@@ -118,6 +119,8 @@ def record(
     state = past.state if past else group.start()
     for epoch, measures in enumerate(measured):  # the stack is cut as it was
         state = group.stop(state, watch.see(epoch, measures["dev_loss"])[1], measures)
+    if len(measured) <= epochs and not watch.stopped.all():
+        group.compile(state, wait=False)  # both at once: training is needed after measuring
     for epoch in range(len(measured), epochs + 1):
         begin = perf_counter()
         if epoch and not watch.stopped.all():

@@ -1,13 +1,16 @@
-"""The compiled programs of a group: begin, train for one epoch, measure, judge."""
+"""The compiled programs of a group: train for some steps of an epoch, measure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from threading import Lock
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from backprove.networks import LOSSES, forward, forward_in_training, switch
@@ -19,14 +22,52 @@ Inner = Literal["map", "vmap"]
 
 STACKED, SHARED = PartitionSpec("models"), PartitionSpec()
 
+JUDGED = ("train", "dev", "test")
+"""The parts of the data that models are measured on, in the order of their rows."""
 
-class Compiled(NamedTuple):
-    """What a group runs; each takes stacks of models and gives stacks."""
 
-    begin: Callable[..., Any]
-    advance: Callable[..., Any]
-    measure: Callable[..., Any]
-    judge: Callable[..., Any]
+class Compiled:
+    """What a group runs, compiled once for each shape of the arguments.
+
+    Compiling is work for one core, so programs that are needed soon are begun ahead, each in a
+    thread of its own.
+
+    Args:
+        programs: by name, jitted functions.
+    """
+
+    def __init__(self, programs: Mapping[str, Any]) -> None:
+        self._programs = programs
+        self._ready: dict[Any, Future[Any]] = {}
+        self._lock = Lock()
+
+    def begin(self, name: str, arguments: tuple[Any, ...]) -> Future[Any]:
+        """Compile a program for arguments like these, without waiting for it.
+
+        Args:
+            name: of the program.
+            arguments: they are not used up.
+
+        Returns:
+            The compiled program, when it is ready.
+        """
+        leaves, structure = jax.tree.flatten(arguments)
+        like = [jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding) for a in leaves]
+        key = (name, structure, *((a.shape, a.dtype) for a in like))
+        with self._lock:
+            if key not in self._ready:
+                shapes = jax.tree.unflatten(structure, like)
+                self._ready[key] = _THREADS.submit(
+                    lambda: self._programs[name].lower(*shapes).compile()
+                )
+            return self._ready[key]
+
+    def run(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """What a program gives for its arguments."""
+        return self.begin(name, arguments).result()(*arguments)
+
+
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="compile")
 
 
 @lru_cache(maxsize=64)
@@ -40,9 +81,8 @@ def compiled(program: Program, parts: Parts, mesh: Mesh, inner: Inner) -> Compil
         inner: how a device runs its models.
 
     Returns:
-        Functions that compile when they are first called.
+        ``advance`` trains for some steps of an epoch, ``measure`` looks at models.
     """
-    transform = OPTIMISERS[program.optimiser].transform(0.9, 0.999)  # decays do not begin anything
 
     def over_models(one: Callable[..., Any], stacked: int, shared: int, donated: tuple = ()):
         def every(*arguments):
@@ -57,31 +97,41 @@ def compiled(program: Program, parts: Parts, mesh: Mesh, inner: Inner) -> Compil
         spread = jax.shard_map(every, mesh=mesh, in_specs=specs, out_specs=STACKED, check_vma=False)
         return jax.jit(spread, donate_argnums=donated)
 
+    # Models that run one after the other may train for different steps, see Group.advance.
+    own = inner == "map"
     return Compiled(
-        over_models(transform.init, 1, 0),
-        over_models(_epoch_of_one(program, parts), 5, 5, donated=(0, 1, 2)),
-        over_models(_measures_of_one(program, parts), 4, 5),
-        over_models(_judgements_of_one(program), 4, 3),
+        {
+            "advance": over_models(_steps_of_one(program, parts), 5 + own, 6 - own, (0, 1, 2)),
+            "measure": over_models(_measures_of_one(program, parts), 5, 6),
+        }
     )
 
 
-def _epoch_of_one(program: Program, parts: Parts) -> Callable[..., Any]:
+def at_rest(program: Program, parameters: Any) -> Any:
+    """The state of the optimiser before the first step, of stacked parameters: zeros."""
+    init = OPTIMISERS[program.optimiser].transform(0.9, 0.999).init  # no decay begins anything
+    shapes = jax.eval_shape(jax.vmap(init), parameters)
+    return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
+
+
+def _steps_of_one(program: Program, parts: Parts) -> Callable[..., Any]:
     gradient_of = jax.grad(_batch_loss(program, parts), has_aux=True)
     rule = OPTIMISERS[program.optimiser]
     clip = program.gradient_clip
 
-    def epoch(parameters, optimiser, statistics, scalars, mix, rows, rates, number, features, y):
+    def some_steps(
+        parameters, optimiser, statistics, scalars, mix, span, rows, rates, number, features, y
+    ):
         transform = rule.transform(scalars.momentum, scalars.beta2)
         # Nothing but the seed, the epoch and the step enters what is drawn, so that models of one
         # seed draw the same, in whatever stack.
         stream = jax.random.fold_in(jax.random.wrap_key_data(scalars.key), number)
 
-        def step(carry, now):
+        def step(i, carry):
             parameters, optimiser, statistics = carry
-            i, rows, rate, share = now
             key = jax.random.fold_in(stream, i)
             gradient, statistics = gradient_of(
-                parameters, statistics, scalars, key, share, rows, features, y
+                parameters, statistics, scalars, key, mix[i], rows[scalars.seed, i], features, y
             )
             if clip is not None:
                 squares = [jnp.square(g).sum() for g in jax.tree.leaves(gradient)]
@@ -91,15 +141,14 @@ def _epoch_of_one(program: Program, parts: Parts) -> Callable[..., Any]:
             directions, optimiser = directed(
                 program, parts, transform, scalars, gradient, optimiser, parameters
             )
-            size = scalars.learning_rate * rate
+            size = scalars.learning_rate * rates[i]
             moved = jax.tree.map(lambda p, d: p - size * d, parameters, directions)
-            return (moved, optimiser, statistics), None
+            return moved, optimiser, statistics
 
-        steps = rows.shape[1]
-        each = (jnp.arange(steps), rows[scalars.seed], rates, mix)
-        return jax.lax.scan(step, (parameters, optimiser, statistics), each)[0]
+        carry = parameters, optimiser, statistics
+        return jax.lax.fori_loop(span[0], span[1], step, carry)
 
-    return epoch
+    return some_steps
 
 
 def directed(program, parts, transform, scalars, gradient, optimiser, parameters):
@@ -154,55 +203,34 @@ def _batch_loss(program: Program, parts: Parts) -> Callable[..., Any]:
 
 
 def _measures_of_one(program: Program, parts: Parts) -> Callable[..., Any]:
-    """Sums of loss and score (2,) over each part, and what is seen on the probe."""
+    """Loss and score of each example, and what is seen on the probe, of what is asked for.
+
+    What is not asked for is 0, and costs nothing where models run one by one.
+    """
     loss, activate = LOSSES[program.loss], switch(program.activations)
     probe = probe_of_one(program, parts, directed)
 
     def measures(
-        parameters, optimiser, statistics, scalars, judged, probed, rate, features, targets
+        parameters, optimiser, statistics, scalars, asked, judged, part, probed, rate, features, y
     ):
-        def chunk(sums, rows):
-            outputs = forward(
-                parameters, features[rows], lambda z: activate(scalars.activation, z),
-                mlp=program.mlp, statistics=statistics,
-            )  # fmt: skip
-            wanted = targets[rows]
-            both = jnp.stack([loss.value(outputs, wanted), loss.score(outputs, wanted)])
-            return sums + jnp.where(rows >= 0, both, 0).sum(axis=1), None
+        def chunk(now):
+            rows, part = now
 
-        zero = jnp.zeros(2)
-        sums = {
-            part: jax.lax.scan(chunk, zero, rows[scalars.seed])[0] for part, rows in judged.items()
-        }
-        rows = probed[scalars.seed]
-        seen = probe(
-            parameters, optimiser, statistics, scalars, rate, features[rows], targets[rows]
-        )
-        return sums, seen
+            def both(rows):
+                outputs = forward(
+                    parameters, features[rows], lambda z: activate(scalars.activation, z),
+                    mlp=program.mlp, statistics=statistics,
+                )  # fmt: skip
+                return jnp.stack([loss.value(outputs, y[rows]), loss.score(outputs, y[rows])])
+
+            return jax.lax.cond(asked[part], both, lambda rows: jnp.zeros((2, len(rows))), rows)
+
+        def look():
+            rows = probed[scalars.seed]
+            return probe(parameters, optimiser, statistics, scalars, rate, features[rows], y[rows])
+
+        each = jax.lax.map(chunk, (judged[scalars.seed], part))
+        blank = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(look))
+        return each, jax.lax.cond(asked[len(JUDGED)], look, lambda: blank)
 
     return measures
-
-
-def _judgements_of_one(program: Program) -> Callable[..., Any]:
-    """Loss and score (2, examples) of each example of a part, in the order of its rows.
-
-    Of a model that is not asked for they are 0, and cost nothing where models run one by one.
-    """
-    loss, activate = LOSSES[program.loss], switch(program.activations)
-
-    def judgements(parameters, statistics, scalars, asked, chunks, features, targets):
-        def chunk(rows):
-            outputs = forward(
-                parameters, features[rows], lambda z: activate(scalars.activation, z),
-                mlp=program.mlp, statistics=statistics,
-            )  # fmt: skip
-            wanted = targets[rows]
-            return jnp.stack([loss.value(outputs, wanted), loss.score(outputs, wanted)])
-
-        def every(rows):
-            return jnp.moveaxis(jax.lax.map(chunk, rows), 1, 0).reshape(2, -1)
-
-        rows = chunks[scalars.seed]
-        return jax.lax.cond(asked, every, lambda rows: jnp.zeros((2, rows.size)), rows)
-
-    return judgements

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from backprove.training.group import Group, State
+from backprove.training.group import Group
+from backprove.training.state import State
 
 
 def weights(group: Group, state: State, model: int, which: str = "last") -> dict[str, NDArray]:
