@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from backprove.results import Chart
+from backprove.views import charts
+from backprove.views.chart_numbers import chart_numbers
 from backprove.views.charts import chart_svg
 from backprove.views.html import fragment
 from views.samples import losses
@@ -87,6 +89,50 @@ def test_a_chart_without_a_finite_value_says_so(points: list[dict[str, Any]]) ->
 def test_the_numbers_stand_beside_the_picture_as_a_table() -> None:
     shown = fragment([Chart("t", "epoch", "loss", curve([0.125, 0.5]))])
     assert '<td class="bp-number">0.125</td>' in shown
+
+
+def test_curves_of_a_panel_stand_side_by_side_with_their_bands() -> None:
+    points = [
+        {"x": x, "y": x / 8, "low": 0, "high": x, "series": s, "panel": p}
+        for p in ("one", "two")
+        for s in ("train", "dev")
+        for x in (1, 2)
+    ]
+    first, second = chart_numbers(Chart("t", "epoch", "loss", points))
+    assert first.columns == ["epoch", "train", "dev"] and "one: loss" in first.caption
+    assert [[getattr(c, "text", c) for c in row] for row in second.rows] == [
+        [1, "0.125 (0 to 1)", "0.125 (0 to 1)"],
+        [2, "0.25 (0 to 2)", "0.25 (0 to 2)"],
+    ]
+
+
+@pytest.mark.parametrize("other", [{"x": 0, "y": 7}, {"x": 1, "y": math.nan, "low": -2, "high": 0}])
+def test_no_point_is_lost_in_the_table(other: dict[str, Any]) -> None:
+    points = [*curve([0.125, 0.5]), {"series": "s", **other}, {"x": 9, "y": 3, "series": "u"}]
+    shown = " ".join(
+        str(getattr(cell, "text", cell))
+        for table in chart_numbers(Chart("t", "x", "y", points))
+        for row in table.rows
+        for cell in row
+    )
+    for value in ("0.125", "0.5", *(str(each) for each in other.values() if each == each), "3"):
+        assert value in shown.replace("−", "-")
+
+
+def test_a_picture_in_fewer_letters_keeps_every_label_and_every_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = ' a opacity="1" d="0.12345" <b>'
+    points = [p | {"series": s} for s in (said, "dev") for p in curve([0.123, 4.567, 8.9])]
+    chart = Chart("t", "x", "y", [p | {"low": p["y"] - 1, "high": p["y"] + 1} for p in points])
+    short = chart_svg(chart)
+    monkeypatch.setattr(charts, "compact_svg", lambda svg: svg)
+    long = chart_svg(chart)
+    assert len(short) < 0.8 * len(long)
+    texts = [[t.text for t in ElementTree.fromstring(s).iter() if t.text] for s in (short, long)]
+    assert texts[0] == texts[1] and said.strip() in " ".join(texts[0])
+    for mark in ("mark-area", "mark-line", "mark-symbol"):
+        assert short.count(mark) == long.count(mark) > 0
 
 
 @pytest.mark.parametrize("kind", ["line", "point", "bar"])

@@ -13,6 +13,7 @@ from typing import Any
 
 from backprove.errors import SetupError
 from backprove.results import Block, Chart, Details
+from backprove.views.compact_svg import compact_svg
 from backprove.views.text_figures import curves, number
 from backprove.views.text_layout import clean
 
@@ -47,7 +48,7 @@ def chart_svg(chart: Chart) -> str:
     if all(point["y"] is None for point in points):
         return ""
     svg = vl_convert.vegalite_to_svg(json.dumps(_specification(chart, points)))
-    return _themed(_labelled(svg, chart))
+    return _themed(_labelled(compact_svg(svg), chart))
 
 
 def write_charts(blocks: Sequence[Block], folder: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from backprove.results import (
     VerdictKind,
 )
 from backprove.views.arrange import arranged
+from backprove.views.chart_numbers import chart_numbers
 from backprove.views.charts import chart_svg
 from backprove.views.inline import pieces
 from backprove.views.mathml import mathml
@@ -38,7 +39,7 @@ from backprove.views.numerals import (
 )
 from backprove.views.plane import plane_rows, plane_svg
 from backprove.views.svg import MAX_NODES, drawing_svg
-from backprove.views.text_figures import curves, in_order
+from backprove.views.text_figures import in_order
 from backprove.views.text_layout import clean
 from backprove.views.words import LEVELS, VERDICTS
 
@@ -325,7 +326,7 @@ def _(block: Chart) -> str:
         f'<figure><p class="bp-chart-title">{prose(block.title)}</p>'
         f'<div class="bp-scroll" tabindex="0" role="group" aria-label="chart">{svg}</div>'
         + (f"<figcaption>{caption}</figcaption>" if caption else "")
-        + f"<details><summary>The numbers behind the chart</summary>{_chart_table(block)}"
+        + f"<details><summary>The numbers behind the chart</summary>{_chart_tables(block)}"
         "</details></figure>"
     )
 
@@ -343,21 +344,5 @@ def _(block: Plane) -> str:
     )
 
 
-def _chart_table(chart: Chart) -> str:
-    by_curve = curves(chart)
-    panels = any(panel for panel, _ in by_curve)
-    banded = any("low" in point for point in chart.data)
-    rows: list[list[Value]] = []
-    for (panel, series), points in by_curve.items():
-        for point in points:
-            row: list[Value] = [*[Cell(panel)] * panels, Cell(series)]
-            row += [_plain(point.get(key, "")) for key in ("x", "y")]
-            row += [_plain(point.get(key, "")) for key in ("low", "high")] * banded
-            rows.append(row)
-    columns = ["panel"] * panels + ["curve", chart.x, chart.y] + ["low", "high"] * banded
-    return _table(columns, rows)
-
-
-def _plain(value: object) -> Value:
-    """A chart value as a cell; text is not read for marks."""
-    return value if is_number(value) else Cell("" if value is None else str(value))  # type: ignore[return-value]
+def _chart_tables(chart: Chart) -> str:
+    return "".join(_table(each.columns, each.rows, each.caption) for each in chart_numbers(chart))
