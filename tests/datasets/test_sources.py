@@ -58,7 +58,7 @@ def test_a_column_can_say_which_example_is_for_what(tmp_path):
         (HEADER + "1,nan,0\n2,3,1\n", None, "column 'b' lacks 1 of 2 values"),
         (HEADER + "1,good,0\n2,3,1\n", None, "'b' is no number in example 0: 'good'.*--text b"),
         (HEADER + "1,2,\n2,3,1\n", None, "1 labels are missing, the first in row 0"),
-        (HEADER + "1,2,yes\n" * 20, None, "all training examples have the label 0"),
+        (HEADER + "1,2,yes\n" * 20, None, "all 20 examples have the label 'yes'"),
         (HEADER + "1,inf,0\n" + rows(), None, "not finite"),
         (HEADER + "".join(f"1,2,w{i}\n" for i in range(300)), None, "300 different values"),
         (

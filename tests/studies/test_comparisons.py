@@ -254,6 +254,24 @@ def test_a_zip_with_equal_values_keeps_the_pairs_that_differ_in_one_factor():
 
 
 @pytest.mark.parametrize(
+    "zipped",
+    ["hidden,lr;activation,dropout", ["hidden,lr", "dropout,activation"],
+     [["lr", "hidden"], ("activation", "dropout")]],
+)  # fmt: skip
+def test_several_zips_of_one_grid_are_crossed_with_each_other_and_confounded_within(zipped):
+    cells = grid(
+        {"hidden": "none,8", "lr": "0.1,0.2", "activation": "tanh,relu,gelu", "dropout": "0,0.5,0"},
+        zipped=zipped,
+    )  # fmt: skip
+    assert [(c.hidden, c.lr, c.activation, c.dropout) for c in cells] == [
+        (hidden, lr, activation, dropout)
+        for hidden, lr in (("none", 0.1), ("8", 0.2))
+        for activation, dropout in (("tanh", 0), ("relu", 0.5), ("gelu", 0))
+    ]
+    assert entangled(cells) == (("hidden", "lr"), ("activation", "dropout"))
+
+
+@pytest.mark.parametrize(
     ("cells", "groups"),
     [
         ([("none", 1), ("none", 2), ("8", 1), ("8", 2)], (("hidden",), ("lr",))),
@@ -272,6 +290,9 @@ def test_factors_are_entangled_unless_every_combination_occurs(cells, groups):
         ({"zipped": "hidden,lr", "lr": "1,2,3"}, r"hidden has 2, lr has 3"),
         ({"zipped": "depth,lr"}, r"'depth' is none of hidden"),
         ({"zipped": 3}, r"zipped=3; expected names"),
+        ({"zipped": "hidden,lr;lr,batch"}, r"names lr twice"),
+        ({"zipped": [["hidden", 3]]}, r"expected names of factors"),
+        ({"zipped": "hidden,lr;batch", "lr": "1,2"}, r"'batch'; expected at least two factors"),
         ({"zipped": "hidden,lr", "hidden": "8,8", "lr": "1,1"}, r"gives \('8', 1.0\) twice"),
         ({"region": 0}, r"region=0; expected points"),
         ({"region": "wide"}, r"region='wide'"),

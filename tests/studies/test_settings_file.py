@@ -22,6 +22,12 @@ def test_a_file_has_the_names_of_the_function(tmp_path):
         ("seeds = 2\nepohcs = 3\n", 2, 1, "no field 'epohcs'"),
         ("seeds = 2\nlr = [0.1, 0]\n", 2, 1, "lr='0'; expected a number above 0"),
         ("seeds = \n", 1, 9, "this is no TOML"),
+        ("seeds = 2\nlr = 1\nlr = 2\n", 3, 1, "'lr' is given twice"),
+        ("lr = 1\nseeds = 'many'\n", 2, 1, "seeds='many'; expected a number"),
+        ("lr = 1\nregion = 'wide'\n", 2, 1, "region='wide'; expected points"),
+        ("most_seeds = 0\n", 1, 1, "most_seeds=0; expected a whole number"),
+        ("split = 'odd'\n", 1, 1, "split='odd'; expected seeded or fixed"),
+        ("judge = 'perhaps'\n", 1, 1, "judge='perhaps'"),
         ("lr = {a = 1}\n", 1, 1, "lr: expected a text"),
         ('[[configurations]]\nlr = 1\n[[configurations]]\nhiden = "8"\n', 4, 1, "no field 'hiden'"),
         ("[[configurations]]\nlr = 1\n[[configurations]]\nlr = -1\n", 4, 1, "lr='-1'"),
@@ -33,6 +39,14 @@ def test_a_slip_is_named_with_line_and_column(tmp_path, text, line, column, mess
     with pytest.raises(InputError, match=message) as caught:
         read_settings_file(path)
     assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_the_names_of_other_libraries_are_understood_as_slips(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text("learning_rate = 0.1\n")
+    with pytest.raises(InputError) as caught:
+        read_settings_file(path)
+    assert caught.value.hint == "Did you mean lr?"
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -76,8 +76,8 @@ def study(
         str | None, _factor("--patience", "Epochs without a better dev loss before stopping.")
     ] = None,
     zipped: Annotated[
-        str | None,
-        typer.Option("--zip", help="Factors that change together, such as hidden,lr."),
+        list[str] | None,
+        typer.Option("--zip", help="Factors that change together, such as hidden,lr; repeatable."),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="How many seeds (8), or the seeds with commas.")
@@ -166,7 +166,7 @@ def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     flags = {
         name: _words(name, value)
         for name, value in given.items()
-        if name not in _NOT_SETTINGS and value is not None
+        if name not in _NOT_SETTINGS and value not in (None, [])
     }
     twice = [name for name in flags if name in pairs]
     if twice:
@@ -181,6 +181,8 @@ def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
 
 def _words(name: str, value: Any) -> Any:
     """Seeds that are named one by one are numbers, as in a worksheet."""
+    if name == "zipped" and isinstance(value, list):
+        return ";".join(value)
     words = [word.strip() for word in value.split(",")] if isinstance(value, str) else []
     if name == "seeds" and len(words) > 1 and all(w.isascii() and w.isdigit() for w in words):
         return [int(word) for word in words]

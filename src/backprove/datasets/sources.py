@@ -89,8 +89,10 @@ def _npz(path: Path, reading: Reading) -> Dataset:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
+        objects = "allow_pickle" in str(error)
         raise DataError(
-            f"{path.name} cannot be read: {error}.", hint="Arrays of objects are not read."
+            f"{path.name} cannot be read: {error}.",
+            hint="Arrays of objects are not read: they can run any code." if objects else "",
         ) from error
     chosen = {}
     for part, names in _KEYS.items():

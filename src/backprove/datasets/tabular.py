@@ -159,6 +159,11 @@ def numbered(
             hint="Remove the examples without a label.",
         )
     found = sorted(set(texts), key=_order)
+    if len(found) == 1:
+        raise DataError(
+            f"{name}: all {len(texts)} examples have the label '{found[0]}'; at least two classes "
+            "are needed."
+        )
     if len(found) > max(100, len(texts) // 10):
         raise DataError(
             f"{name}: the labels have {len(found)} different values, such as {found[0]} and "

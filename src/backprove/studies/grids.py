@@ -46,7 +46,8 @@ def grid(written: Mapping[str, Any], *, zipped: Any = ()) -> Grid:
     Args:
         written: values of factors, as :func:`levels` takes them; the rest take their defaults.
         zipped: factors that change together, at least two with equally many values: the first
-            value of each belongs to the first of the others, and so on.
+            value of each belongs to the first of the others, and so on. Several such groups are
+            separated by semicolons, or are a list of texts with commas or of lists.
 
     Returns:
         The configurations; the last factor varies fastest.
@@ -56,23 +57,27 @@ def grid(written: Mapping[str, Any], *, zipped: Any = ()) -> Grid:
 
     >>> [c.hidden for c in grid({"hidden": "none,64"})]
     ['none', '64']
+    >>> both = {"hidden": "none,64", "lr": "0.1,0.2", "dropout": "0,0.5", "epochs": "5,9"}
+    >>> cells = grid(both, zipped="hidden,lr;dropout,epochs")
+    >>> [(c.hidden, c.lr, c.dropout, c.epochs) for c in cells]
+    [('none', 0.1, 0.0, 5), ('none', 0.1, 0.5, 9), ('64', 0.2, 0.0, 5), ('64', 0.2, 0.5, 9)]
     """
     for name in written:
         if name not in FACTORS:
             raise SetupError(f"'{name}' is no factor; expected one of {', '.join(FACTORS)}.")
-    names = _names(zipped)
+    groups = _groups(zipped)
+    named = [name for names in groups for name in names]
     chosen = {
-        name: levels(name, written.get(name, factor.default), repeats=name in names)
+        name: levels(name, written.get(name, factor.default), repeats=name in named)
         for name, factor in FACTORS.items()
     }
-    together = _together(names, chosen)
-    axes = [
-        (together, tuple(zip(*(chosen[name] for name in together), strict=True)))
-        if together and name == together[0]
-        else ((name,), tuple((value,) for value in values))
-        for name, values in chosen.items()
-        if name not in together[1:]
-    ]
+    zips = {together[0]: together for names in groups if (together := _together(names, chosen))}
+    inner = {name for together in zips.values() for name in together[1:]}
+    axes = []
+    for name in chosen:
+        together = zips.get(name, (name,))
+        if name not in inner:
+            axes.append((together, tuple(zip(*(chosen[n] for n in together), strict=True))))
     return Grid(tuple(axes))
 
 
@@ -111,15 +116,28 @@ def listed(
     return tuple(found)
 
 
-def _names(zipped: Any) -> list[str]:
-    names = zipped.split(",") if isinstance(zipped, str) else zipped
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise SetupError(f"zipped={zipped!r}; expected names of factors, such as 'hidden,lr'.")
-    names = [name.strip() for name in names if name.strip()]
-    for name in names:
+def _groups(zipped: Any) -> list[list[str]]:
+    """The names of the factors of each zip."""
+    given = zipped.split(";") if isinstance(zipped, str) else zipped
+    expected = f"zipped={zipped!r}; expected names of factors, such as 'hidden,lr'."
+    if not isinstance(given, list | tuple):
+        raise SetupError(expected)
+    if given and all(isinstance(name, str) and "," not in name for name in given):
+        given = [given]  # a list of names is one group
+    groups = []
+    for group in given:
+        names = group.split(",") if isinstance(group, str) else group
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise SetupError(expected)
+        groups.append([name.strip() for name in names if name.strip()])
+    every = [name for names in groups for name in names]
+    for name in every:
         if name not in FACTORS:
             raise SetupError(f"zipped={zipped!r}: '{name}' is none of {', '.join(FACTORS)}.")
-    return names
+    twice = [name for at, name in enumerate(every) if name in every[:at]]
+    if twice:
+        raise SetupError(f"zipped={zipped!r} names {twice[0]} twice; name each factor once.")
+    return [names for names in groups if names]
 
 
 def _together(names: Sequence[str], chosen: Mapping[str, tuple[Any, ...]]) -> tuple[str, ...]:

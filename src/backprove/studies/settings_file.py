@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from pydantic import (
 
 from backprove.errors import BackproveError, InputError, SetupError, Span
 from backprove.studies.factors import FACTORS, levels
-from backprove.studies.study import FIELDS
+from backprove.studies.study import FIELDS, meant, refuse_value
 
 _One = StrictStr | StrictBool | StrictInt | StrictFloat
 _Values = _One | list[_One] | None
@@ -87,6 +86,9 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
             said = said[: found.start()]
             begin = _line_start(text, int(found.group(1)) - 1)
             at = min(begin + int(found.group(2)) - 1, len(text))
+            key = re.match(r"[\w-]+", text[begin:])
+            if said == "Cannot overwrite a value" and key:
+                said, at = f"'{key.group()}' is given twice", begin
         hint = "A study.toml has lines such as hidden = ['none', '512'] and seeds = 8."
         raise InputError(
             f"this is no TOML: {said}", text=text, span=Span(at, at + 1), hint=hint, file=str(path)
@@ -99,10 +101,9 @@ def _located(error: ValidationError, text: str, path: Path) -> InputError:
     names = FACTORS if place[0] == "configurations" and len(place) > 2 else FIELDS
     key = next((part for part in reversed(place) if isinstance(part, str)), "")
     if first["type"] == "extra_forbidden":
-        close = get_close_matches(key.replace("-", "_"), list(names), n=1)
         what = "A configuration" if names is FACTORS else "A study"
         message = f"{what} has no field '{key}'; its fields are {', '.join(names)}"
-        hint = f"Did you mean {close[0]}?" if close else ""
+        hint = meant(key, names)
     elif key == "configurations":
         message, hint = "configurations: expected a list of tables", "Write [[configurations]]."
     else:
@@ -118,12 +119,12 @@ def _is_type_name(part: Any) -> bool:
 def _check_factors(
     entry: Mapping[str, Any], text: str, path: Path, within: Sequence[str | int]
 ) -> None:
-    zipped = entry.get("zipped") or ()
-    for name in FACTORS:
-        if name not in entry:
-            continue
+    for name, value in entry.items():
         try:
-            levels(name, entry[name], repeats=name in zipped)
+            if name in FACTORS:  # what is zipped may repeat a value; the grid says which
+                levels(name, value, repeats=bool(entry.get("zipped")))
+            else:
+                refuse_value(name, value)
         except BackproveError as error:
             raise InputError(
                 error.message,

@@ -115,7 +115,8 @@ def check_size(
         if configuration.batch > len(data.train):
             raise SetupError(
                 f"batch={configuration.batch} is larger than the {len(data.train)} training "
-                f"examples of {data.name}."
+                f"examples of {data.name}.",
+                hint=f"Give a smaller one, such as batch={max(1, len(data.train) // 4)}.",
             )
         if configuration.patience >= configuration.epochs:
             raise SetupError(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ FIELDS = (
     "split", "region", "extend", "judge", "until_decided", "most_seeds",
 )  # fmt: skip
 """The names that a study accepts in a worksheet, in a file, on the command line and in Python."""
+
+_ELSEWHERE = {
+    "learning_rate": "lr", "learning_rates": "lr", "batch_size": "batch", "layers": "hidden",
+    "depth": "hidden", "width": "hidden", "init": "initialiser", "initializer": "initialiser",
+    "l2": "weight_decay", "early_stopping": "patience", "dataset": "data", "zip": "zipped",
+}  # fmt: skip
+"""What other libraries call the fields."""
 
 MAX_SEEDS = 1_000
 _MOST_SEEDS = 32
@@ -76,6 +84,7 @@ def study(
             data set. Test is the same in both.
         zipped: factors that change together instead of in every combination: with
             ``hidden="none,512", lr="0.1,0.01", zipped="hidden,lr"`` there are two configurations.
+            Semicolons separate several such groups: ``zipped="hidden,lr;activation,dropout"``.
         configurations: instead of a grid, a list of mappings of factors to values; factors that
             are given beside it hold for all of them.
         preset: ``course``: studies of depth, activation and learning rate, with their answers.
@@ -107,8 +116,7 @@ def study(
     """
     refuse_unknown(factors)
     chosen = _seeds(seeds)
-    if split not in ("seeded", "fixed"):
-        raise SetupError(f"split={split!r}; expected seeded or fixed.")
+    _split(split)
     extra = _extended(extend), _switch("judge", judge)
     frame_looks: tuple[int, ...] = ()
     if _switch("until_decided", until_decided):
@@ -156,11 +164,47 @@ def refuse_unknown(unknown: Iterable[str]) -> None:
     """
     name = next((name for name in unknown if name not in FIELDS), None)
     if name is not None:
-        close = get_close_matches(name, FIELDS, n=1)
         raise SetupError(
             f"A study has no field '{name}'; its fields are {', '.join(FIELDS)}.",
-            hint=f"Did you mean {close[0]}?" if close else "",
+            hint=meant(name, FIELDS),
         )
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """A hint at the field that somebody means by another name; empty if there is none.
+
+    >>> meant("learning-rate", FIELDS), meant("epohcs", FIELDS), meant("colour", FIELDS)
+    ('Did you mean lr?', 'Did you mean epochs?', '')
+    """
+    name = name.replace("-", "_").lower()
+    close = [_ELSEWHERE.get(name, "")] if _ELSEWHERE.get(name) in known else []
+    close = close or get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def refuse_value(name: str, value: Any) -> None:
+    """Refuse a value of a setting that is no factor, before anything else is known.
+
+    Args:
+        name: one of :data:`FIELDS`.
+        value: what somebody wrote.
+
+    Raises:
+        SetupError: the value is never allowed.
+    """
+    readers: dict[str, Callable[[Any], Any]] = {
+        "seeds": _seeds, "split": _split, "region": _region, "extend": _extended,
+        "judge": partial(_switch, "judge"), "until_decided": partial(_switch, "until_decided"),
+        "most_seeds": partial(_most, seeds=1),
+    }  # fmt: skip
+    if name in readers:
+        readers[name](value)
+
+
+def _split(split: Any) -> str:
+    if split not in ("seeded", "fixed"):
+        raise SetupError(f"split={split!r}; expected seeded or fixed.")
+    return split
 
 
 def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
