@@ -43,6 +43,15 @@ BAD = [
     ("study data", 7, "expected KEY=VALUE", "study data=reviews"),
     ("study lr=1 lr=2", 12, "'lr' is given twice", "Keep one"),
     ("study lr=", 7, "the value of 'lr' is missing", ""),
+    ("diagnose network=relu(2)", 1, "cannot be answered yet", "planned"),
+    ("let x: n postive", 10, "'postive' would be a size", "'positive'"),
+    ("let x: n×", 9, "a size is missing", "For example"),
+    ("let x: n××d", 9, "a size is missing", "For example"),
+    ("let x = n×d", 9, "is a shape", "Write x: n×d"),
+    ("let x: n\n\tderive x wrt x", 2, "this line is indented", "left margin"),
+    ("derive sum(tanh(x) wrt x", 11, "never closed", "before 'wrt'"),
+    (r"derive \frac{x}{ wrt x", 16, "never closed", ""),
+    ("derive x wrt x layot denominator", 14, "expected the name of a symbol", "Is 'layout' meant?"),
     ("function relux", 10, "no function named 'relux'", "relu"),
 ]
 
@@ -58,7 +67,7 @@ def test_a_statement_that_cannot_be_read_is_an_error_at_its_place(
     error = caught.value
     assert message in error.message
     assert hint in error.hint
-    assert (error.line, error.column) == (5, column)
+    assert (error.line, error.column) == (5 + line.count("\n"), column)
     assert "Traceback" not in error.render()
     assert len(error.render()) < 700
 

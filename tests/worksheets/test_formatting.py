@@ -73,7 +73,11 @@ WORDS = st.sampled_from(
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.lists(WORDS, max_size=6)), min_size=1, max_size=5))
 def test_formatting_twice_is_formatting_once(lines: list[tuple[int, list[str]]]) -> None:
-    texts = [" " * indent + "claim x " + " ".join(words) for indent, words in lines]
+    margin = lines[0][0]
+    texts = [
+        " " * indent + ("claim x " if indent <= margin else "y ") + " ".join(words)
+        for indent, words in lines
+    ]
     once = format_worksheet(Source(block(*texts)))
     assert format_worksheet(Source(once)) == once
     assert asked(once) == asked(block(*texts))

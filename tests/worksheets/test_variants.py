@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from backprove.errors import WorksheetError
 from backprove.worksheets.grading import grade
 from backprove.worksheets.running import run_worksheet
 from backprove.worksheets.source import Source
-from backprove.worksheets.variants import make_variant
+from backprove.worksheets.variants import Variant, make_variant
 from backprove.worksheets.varied_text import FAMILIES, varied_expression, varied_values
 from worksheets.fakes import block
+
+SEEDS = range(int(os.environ.get("BACKPROVE_VARIANTS", "3")))
 
 KEY = "# Homework\n\nLet `tanh(W @ x)*3` be a layer.\n\n" + block(
     "let X: n×d, w: d, y: n, W: k×d, x: d, z: m",
@@ -40,18 +44,26 @@ KEY = "# Homework\n\nLet `tanh(W @ x)*3` be a layer.\n\n" + block(
 )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@cache
+def varied(seed: int) -> Variant:
+    return make_variant(Source(KEY), seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_every_answer_of_every_variant_holds(seed: int) -> None:
-    variant = make_variant(Source(KEY), seed)
+    variant = varied(seed)
     report = run_worksheet(variant.key)
     assert report.exit_status == 0 and report.summary["claims"] >= 8
     assert variant.unchanged == ("5",)
-    assert make_variant(Source(KEY), seed) == variant
+
+
+def test_the_same_seed_gives_the_same_variant() -> None:
+    assert make_variant(Source(KEY), 0) == varied(0)
 
 
 def test_seeds_give_different_variants_and_the_prose_follows() -> None:
-    variants = [make_variant(Source(KEY), seed) for seed in range(4)]
-    assert len({variant.key for variant in variants}) == 4
+    variants = [varied(seed) for seed in SEEDS]
+    assert len({variant.key for variant in variants}) == len(SEEDS)
     for variant in variants:
         layer = variant.key.split("derive ")[2].split(" wrt")[0]
         assert f"Let `{layer}` be a layer." in variant.exercise
@@ -59,7 +71,7 @@ def test_seeds_give_different_variants_and_the_prose_follows() -> None:
 
 
 def test_the_exercise_holds_no_answer() -> None:
-    variant = make_variant(Source(KEY), 2)
+    variant = varied(2)
     assert not [line for line in variant.exercise.split("\n") if line.startswith("claim")]
     assert variant.exercise.count("# claim ...") == 9
     assert run_worksheet(variant.exercise).summary["claims"] == 0

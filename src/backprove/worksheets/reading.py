@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from backprove.errors import InputError
@@ -50,6 +51,7 @@ def split_options(piece: Piece, names: Sequence[str]) -> tuple[Piece, dict[str, 
         for match in re.finditer(rf"(?:^|(?<=\s))(?:{'|'.join(names)})(?=\s|$)", text)
         if match.start() in outside
     ]
+    _refuse_an_open_bracket(piece, names)
     ends = [match.start() for match in found[1:]] + [len(text)] * bool(found)
     options: dict[str, Piece] = {}
     for match, end in zip(found, ends, strict=True):
@@ -61,6 +63,20 @@ def split_options(piece: Piece, names: Sequence[str]) -> tuple[Piece, dict[str, 
             raise word.error(f"nothing follows '{match.group()}'")
         options[match.group()] = value
     return piece.part(0, found[0].start() if found else len(text)), options
+
+
+def _refuse_an_open_bracket(piece: Piece, names: Sequence[str]) -> None:
+    """A bracket that is never closed would hide the options behind it."""
+    opened: list[int] = []
+    for at, character in enumerate(piece.text):
+        if character in _OPENING:
+            opened.append(at)
+        elif character in _CLOSING and opened:
+            opened.pop()
+    if opened and re.search(rf"\s(?:{'|'.join(names)})(?=\s|$)", piece.text[opened[-1] :]):
+        raise piece.part(opened[-1], opened[-1] + 1).error(
+            "this bracket is never closed", f"Close it before '{names[0]}'."
+        )
 
 
 def _outside_brackets(text: str) -> Iterator[int]:
@@ -82,8 +98,13 @@ def name_of(piece: Piece, what: str) -> str:
     """
     text = piece.text
     if not text.isidentifier():
+        later = text.split()[1:2]
+        close = get_close_matches(later[0], RESERVED, n=1) if later else []
         raise piece.error(
-            f"expected the name of {what}, found '{_short(text)}'" if text else f"{what} is missing"
+            f"expected the name of {what}, found '{_short(text)}'"
+            if text
+            else f"{what} is missing",
+            f"Is '{close[0]}' meant?" if close else "",
         )
     if text in RESERVED:
         raise piece.error(

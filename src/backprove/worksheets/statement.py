@@ -78,6 +78,12 @@ class Statement(ABC):
 STATEMENTS: dict[str, type[Statement]] = {}
 """Every kind of statement by its keyword; the modules of ``statements`` enter theirs."""
 
+NOT_YET = {
+    "diagnose": "Findings about a training set-up are planned; until then, 'symmetry', 'prove' and "
+    "'study' show what a set-up can do."
+}
+"""Words that will begin statements, with what to do until then."""
+
 Kind = TypeVar("Kind", bound=type[Statement])
 
 
@@ -103,6 +109,8 @@ def read_statement(piece: Piece) -> Statement:
     word = found.group() if found else ""
     kind = STATEMENTS.get(word)
     rest = piece.part(len(word))
+    if word in NOT_YET:
+        raise piece.part(0, len(word)).error(f"'{word}' cannot be answered yet", NOT_YET[word])
     if kind is None:
         close = get_close_matches(word.lower(), STATEMENTS, n=1, cutoff=0.6)
         known = f"Statements: {', '.join(sorted(STATEMENTS))}."
@@ -112,4 +120,15 @@ def read_statement(piece: Piece) -> Statement:
         )
     if not rest.text:
         raise piece.error(f"nothing follows '{word}'", f"Usage: {kind.usage}")
+    _refuse_a_statement_inside(piece)
     return kind.read(piece, rest)
+
+
+def _refuse_a_statement_inside(piece: Piece) -> None:
+    """An indented line goes on with the one above, which is not meant where a statement begins."""
+    for line in re.finditer(r"\n[ \t]+([a-z]+)(?=[ \t])", piece.text):
+        if line[1] in STATEMENTS or line[1] in NOT_YET:
+            raise piece.part(line.start(1), line.end(1)).error(
+                f"this line is indented, so its '{line[1]}' would belong to the statement above",
+                "Begin a statement at the left margin.",
+            )

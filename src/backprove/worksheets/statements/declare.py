@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from backprove.errors import BackproveError
 from backprove.notation.expressions import DOMAINS
@@ -71,6 +72,8 @@ class Let(Statement):
 
     def _define(self, name: str, place: Piece, meant: Piece, session: Session) -> str:
         _refuse_a_second_meaning(name, place, session, meant)
+        if "×" in meant.text:
+            raise meant.error(f"'{meant.text[:40]}' is a shape", f"Write {name}: {meant.text[:40]}")
         if _VALUE.match(meant.text):
             session.values[name] = (place, number_or_list(meant))
         else:
@@ -164,7 +167,21 @@ def _symbol(piece: Piece, after: Piece) -> Symbol:
     words = piece.text.rsplit(maxsplit=1)
     domain = words[-1] if words[-1] in DOMAINS else ""
     shape = piece.part(0, len(piece.text) - len(domain))
+    _refuse_slips(shape)
     return Symbol(shape.text or "scalar", domain, piece)
+
+
+def _refuse_slips(shape: Piece) -> None:
+    """Texts that read as a shape, although something else was meant."""
+    if found := re.search(r"^\s*[×;]|[×;]\s*[×;]|[×;]\s*$", shape.text):
+        raise shape.part(found.start(), found.end()).error("a size is missing here", _HINT)
+    for word in list(re.finditer(r"[a-z]+\d?", shape.text))[1:]:
+        if len(word[0]) < 4 or word[0] in DOMAINS:
+            continue
+        if close := get_close_matches(word[0], DOMAINS, n=1, cutoff=0.75):
+            raise shape.part(word.start(), word.end()).error(
+                f"'{word[0]}' would be a size here", f"Is the domain '{close[0]}' meant?"
+            )
 
 
 def _enter(found: dict[str, tuple[Piece, Symbol]], place: Piece, symbol: Symbol) -> None:
