@@ -39,8 +39,12 @@ RIGHT = [
     ("X @ W", "W", LAYER, "dW_ij = Σ_k X_ki G_kj"),
     ("X @ W", "W", LAYER, "dL/dW = X.T @ G"),
     ("X @ W", "W", LAYER, "dW = X.T @ dZ"),
+    (
+        "tanh(X @ W)", "W", LAYER,
+        "dW = X.T @ dZ with h = tanh(X @ W), dZ = G*(1 - h**2)",
+    ),
     ("softmax(z)", "z", Z, "dz_i = s_i*(g_i - Σ_j s_j g_j) with s = softmax(z)"),
-]
+]  # fmt: skip
 
 SLIPS = [
     ("softmax(z)", "z", Z, r"J_{ij} = \sigma(z)_i (\delta_{ij} - \sigma(z)_j)", "wrong_function"),
@@ -150,6 +154,18 @@ def test_no_assumption_is_found_where_conditions_agree_by_chance() -> None:
 @pytest.mark.parametrize("claim", ["1/eye(n)", "J[i,j] = 1/[i==j]"])
 def test_a_claim_with_an_entry_that_is_never_finite_is_not_right(claim: str) -> None:
     assert check("x", "x", claim, X).kind in ("wrong", "undecided")
+
+
+def test_an_answer_of_several_lines_is_judged_as_a_whole() -> None:
+    hidden = "h = tanh(X @ W)\ndZ = G*(1 - h**2)\n"
+    for lines, kind in (
+        (hidden + "dW = X.T @ dZ", "right"),
+        (hidden + "dW = X.T @ dZ\ndX = dZ @ W.T", "right"),
+        (hidden + "dW = X.T @ G", "wrong"),
+        (hidden + "dW = X.T @ dZ\ndX = G @ W.T", "wrong"),
+        ("dZ = G; dW = X.T @ dZ", "wrong"),
+    ):
+        assert check("tanh(X @ W)", "W", lines, LAYER).kind == kind, lines
 
 
 def test_a_symbol_that_begins_like_the_upstream_gradient_is_not_taken_for_it() -> None:

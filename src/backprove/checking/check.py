@@ -28,6 +28,7 @@ from backprove.checking.equalities import (
 from backprove.checking.misfits import is_misfit, judge_misfit
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
+from backprove.checking.several_lines import judge_lines, split_lines
 from backprove.checking.structure_claims import judge_shape, judge_structure
 from backprove.checking.tidying import tidied_claim, with_left_side, without_modules
 from backprove.checking.trial import printed
@@ -86,6 +87,16 @@ def check(
         domain = dict.fromkeys(shapes, domain)
     question = Question(f, wrt, shapes, order, layout, domain, structured)
     written, claim = claim, without_modules(claim, question.symbols)
+    answer = split_lines(claim, question.symbols)
+    if answer is not None:
+        verdict = judge_lines(
+            claim,
+            answer,
+            question.wrt,
+            lambda symbol, line: _judged(replace(question, wrt=symbol), line),
+        )
+        verdict.claim = written
+        return verdict
     read = classify_claim(claim, question.symbols)
     if read.kind == "latex":
         symbols = {**question.symbols, **upstream_of(question, claim)}

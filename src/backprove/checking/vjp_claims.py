@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from backprove.calculus import numeric
@@ -40,9 +41,15 @@ class Pulled:
     indices: tuple[str, ...] = ()
 
 
-def upstream_name(question: Question, text: str) -> str | None:
-    """The first of the usual names of an upstream gradient that a text mentions."""
-    symbols = question.symbols
+def upstream_name(question: Question, text: str, defined: Collection[str] = ()) -> str | None:
+    """The first of the usual names of an upstream gradient that a text mentions.
+
+    Args:
+        question: what is asked; its symbols are no upstream gradients.
+        text: the right side with its definitions.
+        defined: names that the claim defines.
+    """
+    symbols = {*question.symbols, *defined}
     for name in UPSTREAM:
         if name not in symbols and re.search(rf"(?<![\w.]){name}(?![a-zA-Z0-9])", text):
             return name
@@ -63,7 +70,12 @@ def is_vjp(question: Question, read: Claim) -> bool:
     wrt = re.escape(question.wrt)
     heads = rf"d{wrt}|{wrt}_bar|{wrt}_grad|grad_{wrt}|[d∂]\w+\s*/\s*[d∂]\s*{wrt}"
     left = re.fullmatch(rf"\s*(?:{heads})(?:_[a-z]+|_\{{[a-z, ]+\}}|\[[^\]]*\])?\s*", read.left)
-    return left is not None and upstream_name(question, read.right) is not None
+    return left is not None and _upstream_of_claim(question, read) is not None
+
+
+def _upstream_of_claim(question: Question, read: Claim) -> str | None:
+    texts = [read.right, *(read.text[span.start : span.end] for _, span in read.definitions)]
+    return upstream_name(question, "; ".join(texts), [name for name, _ in read.definitions])
 
 
 def upstream_of(question: Question, claim: str) -> dict[str, Array]:
@@ -113,7 +125,7 @@ def read_vjp(question: Question, read: Claim, upstream: Array | None = None) -> 
     """
     derivation = question.derivation
     program = derivation.program
-    seed = upstream.name if upstream else upstream_name(question, read.right) or "G"
+    seed = upstream.name if upstream else _upstream_of_claim(question, read) or "G"
     if seed in program.symbols:
         raise NotationError(
             f"the upstream gradient '{seed}' has the name of a symbol", hint="Call it G."
