@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from backprove.notation import building as b
+from backprove.notation import declare
 from backprove.notation.axes import Axis, Index, Size, floor_divide
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Array, Expr
+from backprove.notation.index_reader import read_index_formula
 
 N, M = Size.named("n"), Size.named("m")
 SIZES = [{"n": n, "m": m} for n, m in [(1, 1), (1, 3), (2, 3), (4, 2), (5, 3)]]
@@ -122,3 +124,13 @@ def test_flattening_twice_and_back_leaves_no_floors() -> None:
     quotient = floor_divide(Index.of(flat), M)
     square = b.power(b.ref(X, quotient, Index.of(flat) - quotient * M), 2)
     assert b.total([flat], square) is b.total([row, column], b.power(b.ref(X, row, column), 2))
+
+
+def test_an_index_with_a_floor_is_not_refused_for_bounds_that_it_does_not_reach() -> None:
+    symbols = declare({"X": "n 6"})
+    text, shape = "J[i,j] = X[i,2*j-5*(j//3)]", (N, Size.of(6))
+    formula = read_index_formula(text, symbols, sizes={"n"}, expected_axes=shape)
+    (array,) = symbols.values()
+    X = np.arange(12.0).reshape(2, 6)
+    found = Evaluator({array: X}, {"n": 2}).tensor(formula.tensor)
+    assert np.array_equal(found, X[:, [0, 2, 4, 1, 3, 5]])

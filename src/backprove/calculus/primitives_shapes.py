@@ -298,7 +298,7 @@ def _assume_within(tracer: Tracer, eq: Equation, index: Index, size: Size) -> No
     if index.surely_within(size):
         return None
     limits = index.bounds()
-    if limits is None:
+    if limits is None or index.weight:  # the bounds of floors need not be reached
         return eq.refuse("at positions whose range is not known is not supported")
     low, high = limits
     tracer.builder.assume(low, "a position lies inside of its axis")

@@ -411,7 +411,10 @@ class Index:
         return Index(kept, self.offset)
 
     def bounds(self) -> tuple[Size, Size] | None:
-        """Sizes (least, greatest) between which the index lies, or None if that is not clear."""
+        """Sizes between which the index lies, or None if that is not clear.
+
+        An index without floors reaches both; one with floors may stay within.
+        """
         low = high = self.offset
         for atom, coefficient in self.terms:
             if isinstance(atom, Floor):

@@ -137,7 +137,7 @@ def _narrower(letter: Letter, size: Size) -> bool:
 def _surely_outside(index: Index, size: Size) -> bool:
     """True if some value of the index is outside of the axis at all sizes."""
     limits = index.bounds()
-    if limits is None:
+    if limits is None or index.weight:  # the bounds of floors need not be reached
         return False
     return _nonnegative(limits[1] - size) or _nonnegative(-1 - limits[0])
 
