@@ -202,3 +202,25 @@ def test_the_square_of_a_norm_has_gradient_zero_at_zero_and_relu_slope_zero_at_i
     assert not np.asarray(one("norm(w)**2", "w", {"w": "d"}).evaluate({"w": np.zeros(3)})).any()
     slopes = np.asarray(one("relu(w)", "w", {"w": "d"}).evaluate({"w": [-1.0, 0.0, 2.0]}))
     assert np.array_equal(slopes, np.diag([0.0, 0.0, 1.0]))
+
+
+REPEATED = [
+    ("6*sigmoid(W @ x)", "W", {"W": "k d", "x": "d"}),
+    ("softmax(X @ W.T) @ W", "X", {"X": "n d", "W": "k d"}),
+    ("x/norm(x)", "x", {"x": "n"}),
+    ("einsum('ijk,i,j,k->', T, x, x, x)", "x", {"T": "n n n", "x": "n"}),
+    ("sum(G*(X @ W))", "W", {"G": "n m k", "X": "n m d", "W": "d k"}),
+    ("mean(X, axis=(0, 2))", "X", {"X": "n d m"}),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes"), REPEATED, ids=[r[0] for r in REPEATED])
+def test_what_is_printed_does_not_depend_on_what_was_derived_before(
+    text: str, wrt: str, shapes: dict[str, str]
+) -> None:
+    printed = set()
+    for _ in range(8):
+        found = derive(text, wrt, shapes)
+        forms = found.index_form, str(found.matrix_form), found.latex, found.vjp, found.jvp
+        printed.add(tuple(map(str, forms)))
+    assert len(printed) == 1

@@ -104,6 +104,9 @@ class IndexPrinter:
     def _scope(self, expr: Sum | Bind) -> Iterator[tuple[tuple[Axis, ...], Expr]]:
         """The open body of a binder; its letters are free again afterwards."""
         fresh, body = b.opened(expr)
+        if isinstance(expr, Sum) and len(fresh) > 1:
+            # The order of its axes depends on the run; their letters follow the arrays they index.
+            fresh = tuple(sorted(fresh, key=lambda axis: self._occurrences(axis, body)))
         for axis in fresh:
             self.name(axis)
         try:
@@ -111,6 +114,24 @@ class IndexPrinter:
         finally:
             for axis in fresh:
                 del self.letters[axis]
+
+    def _occurrences(self, axis: Axis, body: Expr) -> list[str]:
+        """The entries that an axis takes part in: its place ``*``, unnamed others ``?``."""
+        found: set[str] = set()
+        stack, seen = [body], {body}
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Ref) and axis in node.axes:
+                at = ["*" if i.axis is axis else self._letter(i.axis) for i in node.at]
+                found.add(f"{node.array.name}[{','.join(at)}]")
+            for child in node.children():
+                if child not in seen and axis in child.axes:
+                    seen.add(child)
+                    stack.append(child)
+        return sorted(found)
+
+    def _letter(self, axis: Axis | None) -> str:
+        return self.letters.get(axis, "?") if axis is not None else "?"
 
     def _ranged(self, axis: Axis, body: Expr) -> str:
         """The letter of a bound axis, with its range if no array of the body shows it."""

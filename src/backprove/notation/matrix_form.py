@@ -268,6 +268,11 @@ def _reduce_all(placed: Placed, bound: tuple[Axis, ...]) -> Placed:
     return Placed(mt.call("sum", placed.term, options=options, kind="sum"), rest)
 
 
+def _written(term: Term) -> tuple[bool, str]:
+    """What factors are sorted by: those in parentheses go last."""
+    return term.text.startswith("("), term.text
+
+
 @dataclass
 class _Contraction:
     """The product of factors, summed over the bound axes."""
@@ -284,12 +289,21 @@ class _Contraction:
     def result(self) -> Placed:
         for base, exponent in self.factors:
             self._take(base, exponent)
+        self.matrices.sort(key=lambda entry: _written(entry[2]))
+        self.over.sort(key=_written)
+        self.under.sort(key=_written)
         remaining = list(self.bound)
         while remaining:
-            axis = min(remaining, key=lambda a: len(self._neighbours(a)))
+            axis = min(remaining, key=self._turn)
             self._eliminate(axis)
             remaining.remove(axis)
         return self._assemble()
+
+    def _turn(self, axis: Axis) -> tuple[int, list[str]]:
+        """Which axis goes first: the one with fewest neighbours, else by what is written."""
+        return len(self._neighbours(axis)), sorted(
+            term.text for r, c, term in self.matrices if axis in (r, c)
+        )
 
     def _take(self, base: Expr, exponent: Fraction) -> None:
         if isinstance(base, Num):
@@ -325,7 +339,8 @@ class _Contraction:
 
     def _vector(self, axis: Axis) -> list[Term]:
         """The vectors on an axis as a list of factors, quotients written as one factor."""
-        entries = self.vectors.pop(axis, [])
+        # Factors have no order of their own; what is printed must not depend on the run.
+        entries = sorted(self.vectors.pop(axis, []), key=lambda entry: _written(entry[0]))
         top = [mt.power(t, e) for t, e in entries if e > 0]
         bottom = [mt.power(t, -e) for t, e in entries if e < 0]
         if not bottom:

@@ -319,7 +319,7 @@ def _scaled_latex(top: list[Term], bottom: list[Term], lead: str, body: Term | N
 
 def plus(terms: Sequence[tuple[Fraction, Term]]) -> Term:
     """A sum of terms with coefficients; positive terms first, common factors collected."""
-    terms = _collect(list(terms))
+    terms = _collect(sorted(terms, key=lambda item: _rank(item[1])))
     ordered = sorted(
         terms, key=lambda item: (item[0] < 0, item[1].kind == "number", _rank(item[1]))
     )
