@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from backprove.studies import Progress
 
@@ -97,7 +97,7 @@ def _live() -> Iterator[Watch]:
                 current = step.text
             for label, loss in _means(step).items():
                 curves.setdefault(label, []).append(loss)
-            live.update(_table(step, curves))
+            live.update(view_of(step, curves))
 
         yield watch
 
@@ -110,7 +110,14 @@ def _means(step: Progress) -> dict[str, float]:
     return {label: sum(losses) / len(losses) for label, losses in together.items()}
 
 
-def _table(step: Progress, curves: Mapping[str, list[float]]) -> Table:
+def view_of(step: Progress, curves: Mapping[str, list[float]]) -> Group:
+    """What a terminal shows: how far the study is, and a curve of each configuration in training.
+
+    Args:
+        step: the last step.
+        curves: the mean dev loss of each configuration of the group, epoch by epoch.
+    """
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -119,11 +126,12 @@ def _table(step: Progress, curves: Mapping[str, list[float]]) -> Table:
     share = step.done / step.total if step.total else 1.0
     bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
     left = "" if step.left is None else f", about {duration(step.left)} left"
-    table = Table(box=None, pad_edge=False, show_header=True, title_justify="left")
-    table.title = Text(
+    # Not the title of the table, which would be broken at the table's width.
+    head = Text(
         f"{bar} {share:4.0%}  {step.models_done} of {step.models} models done"
         f"{_counts(step.outcomes)}{left}"
     )
+    table = Table(box=None, pad_edge=False, show_header=True)
     table.add_column(f"{step.text}, epoch {step.epoch} of {step.epochs}", overflow="ellipsis")
     table.add_column("dev loss")
     table.add_column("now", justify="right")
@@ -131,4 +139,4 @@ def _table(step: Progress, curves: Mapping[str, list[float]]) -> Table:
         table.add_row(Text(label), sparkline(losses, 24), f"{losses[-1]:.4f}")
     if len(curves) > _CURVES:
         table.add_row(Text(f"... and {len(curves) - _CURVES} more"), "", "")
-    return table
+    return Group(head, table)
