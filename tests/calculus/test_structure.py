@@ -179,6 +179,7 @@ def test_slices_have_the_structure_of_their_positions(
         ("trace(A)**2", "sparse", "n"),
         ("A[0] @ A[:, 0]", "sparse", "2*n - 1"),
         ("det(A)", "dense", "n**2"),
+        ("A[0, 0]*A[1, 1] - A[0, 1]*A[1, 0]", "sparse", "4"),
         ("trace(A) * A", "sparse", "n**3 + n**2 - n"),
     ],
 )

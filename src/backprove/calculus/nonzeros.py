@@ -55,7 +55,7 @@ def nonzero_count(terms: Sequence[tuple[Sequence[Bracket], Expr]], axes: Sequenc
     if len(terms) <= MAX_TERMS and all(p.exact for p in parts.values()):
         return _union(parts, [rest for _, rest in terms])
     bound = sum((parts[k,].size for k in range(len(terms))), Size.of(0))
-    return bound if nonnegative(entries - bound) else entries
+    return entries if nonnegative(bound - entries) else bound
 
 
 def _union(parts: dict[tuple[int, ...], Count], rests: Sequence[Expr]) -> Size:
