@@ -8,11 +8,13 @@ it wrong, and the smallest edit that repairs it names the mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from backprove.calculus import numeric
+from backprove.calculus.derivation import allowed_effort
 from backprove.checking.comparison import (
     Comparison,
     compare_numerically,
@@ -34,14 +36,21 @@ from backprove.checking.tidying import tidied_claim, with_left_side, without_mod
 from backprove.checking.trial import printed
 from backprove.checking.verdict import Verdict
 from backprove.checking.vjp_claims import is_vjp, judge_vjp, read_vjp, upstream_of
-from backprove.errors import InputError, NotationError, ShapeError
+from backprove.errors import InputError, NotationError, ShapeError, Span, Unsupported
 from backprove.notation.axes import Size, shape_text
 from backprove.notation.claims import Claim, classify_claim
+from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.expressions import Tensor
 from backprove.notation.index_reader import read_index_formula
 from backprove.notation.operations import Program
 from backprove.notation.reading import through_latex
 from backprove.notation.shapes import ShapeLike
+from backprove.notation.syntax import deep_recursion
+
+MAX_LENGTH = 6_000
+"""Claims are written by hand; longer ones are no claims."""
+MAX_EFFORT = 100_000
+"""What judging may cost besides what the derivative may: published claims need at most 50,000."""
 
 
 def check(
@@ -85,7 +94,39 @@ def check(
         raise NotationError(f"layout is {layout!r}; expected numerator or denominator")
     if isinstance(domain, str):
         domain = dict.fromkeys(shapes, domain)
+    if len(claim) > MAX_LENGTH:
+        raise NotationError(
+            f"the claim has {len(claim):,} characters; at most {MAX_LENGTH:,} are read",
+            text=claim,
+            span=Span(0, 1),
+        )
     question = Question(f, wrt, shapes, order, layout, domain, structured)
+    with deep_recursion():
+        question.derivation  # noqa: B018 (it has a bound of its own)
+        with _within_reason(claim, question.derivation.program):
+            return _checked(question, claim)
+
+
+@contextmanager
+def _within_reason(claim: str, program: Program) -> Iterator[None]:
+    """Bound the work of judging one claim.
+
+    Raises:
+        Unsupported: more work is needed, or the claim is nested too deep.
+    """
+    try:
+        with bounded(MAX_EFFORT + allowed_effort(program)):
+            yield
+    except (TooMuchEffort, RecursionError):
+        raise Unsupported(
+            "the claim is too long or nested too deep to be judged",
+            text=claim,
+            span=Span(0, max(1, len(claim))),
+            hint="Give inner parts a symbol of their own, or claim them apart.",
+        ) from None
+
+
+def _checked(question: Question, claim: str) -> Verdict:
     written, claim = claim, without_modules(claim, question.symbols)
     answer = split_lines(claim, question.symbols)
     if answer is not None:

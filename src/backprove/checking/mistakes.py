@@ -40,6 +40,7 @@ from backprove.errors import BackproveError
 from backprove.notation import building as b
 from backprove.notation.axes import Index
 from backprove.notation.claims import classify_claim
+from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import (
     Array,
@@ -53,6 +54,8 @@ from backprove.notation.expressions import (
 from backprove.notation.operations import Program
 
 MAX_REPEATS = 3
+SEARCH_EFFORT = 80_000
+"""What the search among edits may cost: that for published claims needs at most 40,000 units."""
 
 
 @np.errstate(all="ignore")
@@ -93,7 +96,8 @@ def find_mistake(
         also = tuple(n for n in (lost.mistake, *lost.also) if n != found.name)
         return replace(found, fixed=found.fixed or _right(trial, indices), also=also)
     if found is None and read is not None and text:
-        found = _by_places(trial, claim, text, read, program, indices, extra, links)
+        with suppress(TooMuchEffort), bounded(SEARCH_EFFORT):  # wrong, with or without a name
+            found = _by_places(trial, claim, text, read, program, indices, extra, links)
     if found is None and (read is None or not text):
         found = by_terms(trial, claim, indices)
     if lost is not None and found is not None:

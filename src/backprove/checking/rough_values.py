@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backprove import functions
+from backprove.notation.effort import spend
 from backprove.notation.index_syntax import DELTAS
 from backprove.notation.index_tree import walk
 from backprove.notation.syntax import Node
@@ -102,6 +103,7 @@ class Reader:
 
     def combine(self, node: Node, values: Sequence[Any]) -> Any:
         """The value of a node from those of its children."""
+        spend(1)
         value = self._combined(node, values)
         return value.astype(float) if getattr(value, "dtype", None) == np.bool_ else value
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from backprove.errors import NotationError, Span
+from backprove.notation.effort import spend
 
 MAX_LENGTH = 60_000
 MAX_DEPTH = 2_500
@@ -140,6 +141,7 @@ class Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = tokenize(text)
+        spend(len(self.tokens) // 8)
         self.position = 0
         self.depth = 0
 
