@@ -153,7 +153,9 @@ def test_a_definition_has_the_derivative_of_finite_differences(case) -> None:
     ],
 )
 def test_conditions_that_others_imply_are_not_written(text, shapes, wrt, form) -> None:
-    assert derive(text, wrt, shapes).index_form == form
+    derivation = derive(text, wrt, shapes)
+    assert isinstance(derivation, Derivation)
+    assert derivation.index_form == form
 
 
 @pytest.mark.parametrize(
@@ -168,5 +170,7 @@ def test_conditions_that_others_imply_are_not_written(text, shapes, wrt, form) -
 def test_the_vjp_of_a_flattened_array_has_neither_floors_nor_conditions(
     text, shapes, wrt, form
 ) -> None:
-    vjp = derive(text, wrt, shapes).vjp
+    derivation = derive(text, wrt, shapes)
+    assert isinstance(derivation, Derivation)
+    vjp = derivation.vjp
     assert form in vjp and "//" not in vjp and "=" not in vjp.partition(" = ")[2]

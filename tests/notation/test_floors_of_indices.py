@@ -91,7 +91,7 @@ def in_full(
     for relation, index in conditions:
         own, positions = evaluator.index(index)
         truth = (positions == 0) if relation == "==" else (positions <= 0)
-        shape = [a.size.constant if a in own else 1 for a in axes]
+        shape = [(a.size.constant or 0) if a in own else 1 for a in axes]
         order = [own.index(a) for a in axes if a in own]
         total = total * truth.transpose(order).reshape(shape)
     return total

@@ -21,11 +21,11 @@ from jax import export
 from jax._src import source_info_util
 from jax.extend import core
 
-from backprove.calculus.folding import folded_constants
-from backprove.calculus.linear_algebra import linear_algebra
 from backprove.calculus.primitives import PRIMITIVES, Equation, Tracer
 from backprove.calculus.primitives_shapes import split
 from backprove.calculus.traced import Traced, literal, table_tensor
+from backprove.calculus.tracing_constants import folded_constants
+from backprove.calculus.tracing_linear_algebra import linear_algebra
 from backprove.errors import BackproveError, ShapeError, UnknownName, Unsupported
 from backprove.notation.axes import Index, Size
 from backprove.notation.expressions import Array

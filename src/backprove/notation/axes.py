@@ -543,9 +543,11 @@ def nonnegative(size: Size) -> bool:
 def _without_quotients(size: Size) -> Size:
     """A size that is never greater: ``-2*(n//2)`` is at least ``-n``."""
     for monomial, coefficient in size.terms:
-        if coefficient < 0 and len(monomial) == 1 and isinstance(monomial[0][0], Quotient):
+        if coefficient < 0 and len(monomial) == 1:
             quotient, power = monomial[0]
-            if power == 1 and coefficient % quotient.divisor == 0:
+            if not isinstance(quotient, Quotient) or power != 1:
+                continue
+            if coefficient % quotient.divisor == 0:
                 least = quotient.dividend * (coefficient // quotient.divisor)
                 size = size - Size({monomial: coefficient}) + least
     return size

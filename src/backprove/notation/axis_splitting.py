@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backprove.notation.axes import Axis, Floor, Index, IndexAtom, Size, divide_exactly
+from backprove.notation.axes import Axis, Floor, Index, Size, divide_exactly
 from backprove.notation.expressions import Bind, Bracket, Expr, Ref
 
 MAX_NODES = 60
@@ -22,7 +22,7 @@ class Split:
     """The axes of a sum after one of them was split, and what stands for that one."""
 
     axes: list[Axis]
-    mapping: dict[IndexAtom, Index]
+    mapping: dict[Axis, Index]
 
 
 def split_axis(axes: Sequence[Axis], body: Expr) -> Split | None:

@@ -41,5 +41,5 @@ def _known(operand: Traced) -> np.ndarray | None:
         return None
     axes, positions = Evaluator({}, {}).index(operand.index)
     order = [axes.index(a) for a in operand.axes if a in axes]
-    shape = [a.size.constant if a in axes else 1 for a in operand.axes]
+    shape = [(a.size.constant or 0) if a in axes else 1 for a in operand.axes]
     return np.asarray(positions.transpose(order).reshape(shape))
