@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from backprove.functions import ELEMENTWISE
 from backprove.theorems import certificates, check_certificate, represent
 
 CASES = [
@@ -32,6 +33,8 @@ CASES = [
     ("majority3", "threshold(1)", {}),
     ("xor", "relu(1)+linear(1)", {"skip": True}),
     ("nor", "threshold(1)", {"bias": False}),
+    ("xor", "softplus(1)", {}),
+    ("xor", "relu6(1)", {"by": "threshold"}),
 ]
 
 MUTATIONS = int(os.environ.get("BACKPROVE_MUTATIONS", "1000"))
@@ -247,6 +250,12 @@ def _output(problem, forms, targets, sides, up, low, equal, right) -> bool:
     name, by = problem["network"]["output"], problem["by"]
     margin = np.zeros(len(forms[0]))
     margin[-1] = 1
+    if name in certificates.INCREASING:
+        pairs = [(f, g) for f, t in zip(forms, targets, strict=True)
+                 for g, s in zip(forms, targets, strict=True) if t > s]  # fmt: skip
+        up += [above - below - margin for above, below in pairs]
+        low += [0.0] * len(pairs)
+        return True
     for form, t, side in zip(forms, targets, sides, strict=True):
         if name == "abs":
             form = form if side else -form
@@ -326,3 +335,44 @@ def test_a_split_of_a_point_that_is_decided_is_refused(proved: list[dict]) -> No
     again = {"split": tree["split"], "active": tree["active"], "inactive": tree["inactive"]}
     for changed in ({**tree, "active": again}, {**tree, "split": [99, 0]}, {**tree, "split": [0]}):
         assert not check_certificate({**certificate, "cases": [changed, *certificate["cases"][1:]]})
+
+
+def test_what_is_called_increasing_never_falls() -> None:
+    z = np.linspace(-30, 30, 100_001)
+    for name in certificates.INCREASING:
+        record = ELEMENTWISE[name]
+        assert record.monotone == "increasing", name
+        with np.errstate(all="ignore"):
+            values = record.value(z)
+        steps = np.diff(values[np.isfinite(values)])
+        assert (steps >= 0).all(), name
+
+
+@pytest.mark.parametrize("name", sorted(certificates.INCREASING))
+@pytest.mark.parametrize("by", ["exact", "threshold"])
+def test_one_unit_of_any_activation_that_never_falls_cannot_give_xor(name: str, by: Any) -> None:
+    found = represent("xor", network=f"{name}(1)", by=by)
+    assert found.possible is False and check_certificate(found.certificate)
+    assert "never falls" in found.text()
+    assert represent("and", network=f"{name}(1)", by=by).possible is None
+    assert represent("xor", network=f"{name}(2)+linear(1)", by=by).possible is None
+
+
+@pytest.mark.parametrize("name", ["gelu", "sin", "silu", "mish", "cos", "sign", "gelu_tanh"])
+def test_nothing_is_proved_of_other_activations(name: str) -> None:
+    assert represent("xor", network=f"{name}(1)").possible is None
+
+
+def test_random_points_are_impossible_exactly_where_no_direction_orders_them() -> None:
+    stream = random.Random(11)
+    seen = set()
+    for _ in range(120):
+        count = stream.randint(2, 5)
+        points = [[stream.randint(-2, 2) for _ in range(2)] for _ in range(count)]
+        known: dict[tuple[int, ...], int] = {}
+        targets = [known.setdefault(tuple(p), stream.choice((0, 1, 2))) for p in points]
+        found = represent(points, targets, "softplus(1)", bias=stream.random() < 0.5)
+        possible = _possible(found.problem)
+        assert found.possible is (None if possible else False), (points, targets)
+        seen.add(found.possible)
+    assert seen == {None, False}

@@ -26,7 +26,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from math import lcm
 from typing import Any
 
@@ -36,6 +36,11 @@ MAX_PARTS = 32
 _NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(/[0-9]{{1,{MAX_DIGITS}}})?\Z")
 _HIDDEN = ("relu", "abs", "threshold", "linear", "square")
 _OUTPUT = ("linear", "relu", "threshold", "sigmoid", "tanh", "abs", "square")
+INCREASING = tuple(
+    "arctan elu erf exp expm1 hardsigmoid hardtanh leaky_relu log log1p logsigmoid relu6 selu sinh "
+    "softplus softsign sqrt".split()
+)
+"""Activations of a single unit: all that is used is that a larger output has a larger argument."""
 _CASES = ("relu", "abs")
 Form = dict[Any, Fraction]
 
@@ -198,8 +203,8 @@ def _problem(data: Any) -> _Problem:
             raise _Refused(f"a hidden layer has 1 to {MAX_UNITS} units")
         if hidden not in _HIDDEN:
             raise _Refused(f"hidden activations are {', '.join(_HIDDEN)}")
-    if network["output"] not in _OUTPUT:
-        raise _Refused(f"output activations are {', '.join(_OUTPUT)}")
+    if network["output"] not in _OUTPUT and (hidden or network["output"] not in INCREASING):
+        raise _Refused(f"output activations are {', '.join(_OUTPUT)}, and others of one unit")
     if not all(isinstance(network[key], bool) for key in ("bias", "skip")):
         raise _Refused("bias and skip are true or false")
     if fields["by"] not in ("exact", "threshold"):
@@ -412,6 +417,9 @@ def _output_rows(
     rows: dict[str, Line],
     sides: Mapping[tuple[int, int], bool],
 ) -> None:
+    if problem.output in INCREASING:
+        rows |= _rising_rows(problem, outputs)
+        return
     levels: dict[Fraction, int] = {}
     never = Line({}, ">=", Fraction(1))
     for i, y in outputs.items():
@@ -458,6 +466,18 @@ def _output_rows(
     for low, high in pairwise(ordered):
         rise = _plus(outputs[levels[high]], _times(outputs[levels[low]], -1))
         rows[f"rise {levels[high]}"] = Line(rise, ">", Fraction(0))
+
+
+def _rising_rows(problem: _Problem, outputs: Mapping[int, Form]) -> dict[str, Line]:
+    """What holds for every activation that never falls, also where targets are only cut at 1/2."""
+    found: dict[str, Line] = {}
+    for low, high in pairwise(sorted(set(problem.targets))):
+        for i, j in product(outputs, outputs):
+            if problem.targets[i] == high and problem.targets[j] == low:
+                gap = _plus(outputs[i], _times(outputs[j], -1))
+                gap = {key: value for key, value in gap.items() if value}
+                found[f"rise {i} {j}"] = Line(gap, ">", Fraction(0))
+    return found
 
 
 def _affine(problem: _Problem, j: int, point: list[Fraction]) -> Form:

@@ -78,15 +78,18 @@ def meeting_plane(problem: Mapping[str, Any], multipliers: Mapping[str, str]) ->
     network = problem["network"]
     if network["hidden"] or not network["bias"] or len(problem["points"][0]) != 2:
         return None
-    if any(not name.startswith("point ") for name in multipliers):
+    rising = all(name.startswith("rise ") and name.count(" ") == 2 for name in multipliers)
+    if not rising and any(not name.startswith("point ") for name in multipliers):
+        return None
+    if rising and len(set(problem["targets"])) != 2:
         return None
     points = [(Fraction(p[0]), Fraction(p[1])) for p in problem["points"]]
     targets = [Fraction(t) for t in problem["targets"]]
     cut = _cut(targets)
     sides: dict[bool, list[tuple[Corner, Fraction]]] = {True: [], False: []}
     for name, text in multipliers.items():
-        i = int(name.split()[1])
-        sides[targets[i] > cut].append((points[i], abs(Fraction(text))))
+        for i in map(int, name.split()[1:]):
+            sides[targets[i] > cut].append((points[i], abs(Fraction(text))))
     middles = [_mean(side) for side in sides.values() if side]
     if len(middles) != 2 or middles[0] != middles[1]:
         return None

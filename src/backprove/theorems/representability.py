@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from backprove.errors import DataError, SetupError, Unsupported
 from backprove.theorems.best_fit import BestFit, best_fit
+from backprove.theorems.certificates import INCREASING
 from backprove.theorems.exact_programs import solve
 from backprove.theorems.network_text import MAX_UNITS, Layers, activation_record, read_layers
 from backprove.theorems.pattern_search import Exhausted, Problem, Search
@@ -136,6 +137,11 @@ def _decided(name: str, problem: Problem, max_cases: int, seconds: float) -> Rep
             "times the argument that gives its value, gives all targets; such weights are not "
             "rational, so they are not printed."
         )
+    elif possible is None and not why and network["output"] in INCREASING:
+        why = (
+            f"{network['output']} never falls, and that alone rules nothing out here; its values "
+            "are not rational, so the answer is open."
+        )
     elif possible is None and not why:
         why = "Neither rational weights nor a complete proof were found, so the answer is open."
     if possible is False:
@@ -154,6 +160,8 @@ def _no_method(problem: Problem) -> str:
     """Why no exact method applies; empty if one does."""
     network = problem["network"]
     hidden = network["hidden"][0] if network["hidden"] else "linear"
+    if not network["hidden"] and network["output"] in INCREASING:
+        return ""
     for name, known in ((hidden, _HIDDEN), (network["output"], _OUTPUT)):
         if name not in known:
             record = activation_record(name)

@@ -161,6 +161,8 @@ class Representation(Result):
 def _steps(problem: dict[str, Any], multipliers: Mapping[str, str]) -> list[str]:
     """The one sum of a proof, as an argument in two halves."""
     lines = lines_of(problem, 0, {})
+    if all(name.startswith("rise ") and name.count(" ") == 2 for name in multipliers):
+        return _rising_steps(problem, multipliers, lines)
     if any(not lines[name].form for name in multipliers):
         name = next(name for name in multipliers if not lines[name].form)
         i = int(name.split()[1])
@@ -206,6 +208,22 @@ def _steps(problem: dict[str, Any], multipliers: Mapping[str, str]) -> list[str]
         f"{low} would be {relation} {high}: a contradiction."
     )
     return steps
+
+
+def _rising_steps(
+    problem: dict[str, Any], multipliers: Mapping[str, str], lines: Mapping[str, Line]
+) -> list[str]:
+    """The sum of a proof for an activation of which only is known that it never falls."""
+    output, steps, added = problem["network"]["output"], [], []
+    for number, (name, factor) in enumerate(multipliers.items(), 1):
+        above, below = (", ".join(problem["points"][int(i)]) for i in name.split()[1:])
+        steps.append(
+            f"{number}. The target of ({above}) is above that of ({below}), and {output} never "
+            f"falls, so the argument is larger as well: {_form(lines[name].form)} > 0."
+        )
+        added.append(f"({number})" + (f" times {factor}" if factor != "1" else ""))
+    said = "all weights cancel, and 0 > 0 is left: a contradiction."
+    return [*steps, f"{len(steps) + 1}. Add {', '.join(added)}: {said}"]
 
 
 def _reason(problem: dict[str, Any], name: str, line: Line) -> str:
