@@ -128,6 +128,8 @@ def _mark(worker: _Worker, key: Key, path: Path) -> Marked:
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for without an end
+            raise SetupError(f"'{path.name}' is no regular file")
         if path.stat().st_size > 4 * MAX_CHARACTERS:
             raise SetupError(f"'{path.name}' is larger than a worksheet can be")
     except OSError as error:
