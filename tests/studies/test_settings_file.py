@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from backprove.app.study_command import _options
 from backprove.errors import InputError, SetupError
+from backprove.studies import Study, study
 from backprove.studies.settings_file import read_settings_file
 from backprove.studies.tables import Table
 
@@ -47,6 +51,32 @@ def test_the_names_of_other_libraries_are_understood_as_slips(tmp_path):
     with pytest.raises(InputError) as caught:
         read_settings_file(path)
     assert caught.value.hint == "Did you mean lr?"
+
+
+def test_the_file_of_the_documentation_is_a_study():
+    path = Path(__file__).parents[2] / "docs" / "examples" / "study.toml"
+    found = study(**read_settings_file(path) | {"epochs": 1})
+    assert isinstance(found, Study)
+    assert len(found.configurations) == 3 * 2
+    assert (len(found.seeds), found.region) == (2, 2)
+    assert any("learning rate is confounded with dropout" in s for s in found.conclusions)
+
+
+@pytest.mark.parametrize(
+    ("flags", "zipped"),
+    [
+        ((), "hidden,lr"),
+        (("lr,dropout",), "lr,dropout"),
+        (("lr,dropout", "batch,epochs"), "lr,dropout;batch,epochs"),
+    ],
+)
+def test_flags_win_over_the_file_and_leave_the_rest_of_it(tmp_path, flags, zipped):
+    path = tmp_path / "study.toml"
+    path.write_text("zipped = 'hidden,lr'\nseeds = 3\njudge = true\n")
+    given = {"zipped": flags, "seeds": "4", "lr": None, "judge": None}
+    for asked in (given, given | {"zipped": list(flags)}):
+        found = _options(asked, [str(path)])
+        assert found == {"zipped": zipped, "seeds": "4", "judge": True}
 
 
 def test_a_missing_file_is_named(tmp_path):

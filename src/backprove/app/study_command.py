@@ -166,7 +166,7 @@ def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     flags = {
         name: _words(name, value)
         for name, value in given.items()
-        if name not in _NOT_SETTINGS and value not in (None, [])
+        if name not in _NOT_SETTINGS and value not in (None, [], ())
     }
     twice = [name for name in flags if name in pairs]
     if twice:
@@ -181,7 +181,7 @@ def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
 
 def _words(name: str, value: Any) -> Any:
     """Seeds that are named one by one are numbers, as in a worksheet."""
-    if name == "zipped" and isinstance(value, list):
+    if name == "zipped":
         return ";".join(value)
     words = [word.strip() for word in value.split(",")] if isinstance(value, str) else []
     if name == "seeds" and len(words) > 1 and all(w.isascii() and w.isdigit() for w in words):

@@ -60,7 +60,7 @@ def _undecided(family: str, members: list[Comparison]) -> Iterator[str]:
     of = f"{len(open_ones)} of {count(len(members), 'comparison')} of {family}"
     asked = [c.seeds_needed for c in open_ones if c.seeds_needed is not None]
     more = ""
-    if len(asked) == 1:
+    if asked and len(open_ones) == 1:
         more = f" About {asked[0]} seeds would decide it."
     elif asked:
         seeds = between(str(min(asked)), str(max(asked)))
