@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,8 @@ def test_the_names_of_other_libraries_are_understood_as_slips(tmp_path):
 
 def test_the_file_of_the_documentation_is_a_study():
     path = Path(__file__).parents[2] / "docs" / "examples" / "study.toml"
-    found = study(**read_settings_file(path) | {"epochs": 1})
+    fields: dict[str, Any] = read_settings_file(path) | {"epochs": 1}
+    found = study(**fields)
     assert isinstance(found, Study)
     assert len(found.configurations) == 3 * 2
     assert (len(found.seeds), found.region) == (2, 2)
