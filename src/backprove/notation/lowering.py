@@ -133,6 +133,14 @@ class Lowering:
             )
         return axes, indices
 
+    def refuse_zero(self, divisor: Value, node: Node) -> None:
+        """Fail if a divisor is 0, or has entries that are 0 whatever the inputs are."""
+        if divisor.number == 0:
+            raise self.notation_error("division by zero", node)
+        if divisor.zero_by_structure:
+            shown = self.text[node.span.start : node.span.end][:40]
+            raise self.notation_error(f"division by zero: '{shown}' has entries that are 0", node)
+
     # --- arguments of functions -------------------------------------------------------------
 
     def integer(self, node: Node, what: str) -> int:
@@ -405,8 +413,8 @@ def _binary(low: Lowering, node: Node) -> Value:
     folded = _fold(low, operator, left, right, node)
     if folded is not None:
         return folded
-    if operator == "/" and right.number == 0:
-        raise low.notation_error("division by zero", node.children[1])
+    if operator == "/":
+        low.refuse_zero(right, node.children[1])
     if operator == "*" and (not left.shape or not right.shape):
         latex = r"{0} \cdot {1}"
     return low.elementwise(name, [left, right], body, template, latex, node)
@@ -438,8 +446,8 @@ def _power(low: Lowering, node: Node, left: Value, right: Value) -> Value:
                 f"the exponent {exponent} is out of range (at most {MAX_EXPONENT:,})",
                 node.children[1],
             )
-        if left.number == 0 and exponent < 0:
-            raise low.notation_error("division by zero: 0 to a negative power", node)
+        if exponent < 0:
+            low.refuse_zero(left, node)
         if left.number is not None and exponent.denominator == 1 and (left.number or exponent > 0):
             bits = max(left.number.numerator.bit_length(), left.number.denominator.bit_length())
             if bits * abs(exponent) > 4096:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from backprove.errors import Span
 from backprove.notation.axes import Axis, Index, Size
 from backprove.notation.building import inline, ref, substitute
-from backprove.notation.expressions import Array, Expr, Num, Tensor
+from backprove.notation.expressions import ZERO, Array, Bracket, Expr, Num, Tensor
 
 
 @dataclass(eq=False)
@@ -62,6 +62,20 @@ class Value:
             from_axes = dict(zip(self.definition.axes, map(Index.of, at), strict=True))
             return substitute(self.definition.body, from_axes)
         return ref(self.array, *at)
+
+    @property
+    def zero_by_structure(self) -> bool:
+        """True if entries are 0 whatever the inputs are: ``eye(n)``, ``tril(X)``, ``x > 0``."""
+        if self.kind == "constant" and self.definition is not None:
+            return self.definition.body is ZERO or isinstance(self.definition.body, Bracket)
+        if self.operation in ("tril", "triu") or self.operation.startswith("compare"):
+            return True
+        if self.operation == "diag":
+            return len(self.shape) == 2
+        passing = ("transpose", "negative", "multiply", "concatenate", "kron", "index")
+        if self.operation in passing and self.shape:
+            return any(operand.zero_by_structure for operand in self.inputs)
+        return False
 
     def __repr__(self) -> str:
         return self.name
