@@ -126,7 +126,7 @@ def test_every_example_is_shown_or_used_on_a_page() -> None:
 
 
 RUN = {"{backprove}", "{console}", "{code-cell}"}
-SHOWN = {"{toctree}", "{literalinclude}"}
+SHOWN = {"{toctree}", "{literalinclude}", "output"}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,15 @@ def test_every_block_of_code_on_a_page_is_run(path: Path) -> None:
             # Too long to run while the pages are built, but it can be read.
             for part in read_block(Source(body)):
                 read_statement(part.piece)
+        elif mark == "sh":
+            # The same for commands: they exist, and so do their options.
+            for line in body.replace("\\\n", " ").splitlines():
+                program, command, *options = line.split()
+                group = typer.main.get_command(app)
+                assert isinstance(group, click.Group)
+                known = group.commands[command].params
+                named = {name for parameter in known for name in parameter.opts}
+                assert program == "backprove" and {o for o in options if o[0] == "-"} <= named
         else:
             assert mark in RUN | SHOWN, mark
 
