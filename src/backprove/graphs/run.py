@@ -152,8 +152,9 @@ class Run(Result):
         edge = self.graph.number(child), self.graph.number(parent)
         at = np.asarray(self.passes.value(edge[1]), dtype=float)
         cut = len(entry) - at.ndim
-        left, right = one_sided(self.passes.operation(*edge), at, entry[cut:])
-        return float(np.asarray(left)[entry[:cut]]), float(np.asarray(right)[entry[:cut]])
+        slopes = one_sided(self.passes.operation(*edge), at, entry[cut:])
+        left, right = (float(np.asarray(s)[entry[:cut]]) + 0.0 for s in slopes)  # -0.0 becomes 0.0
+        return left, right
 
     def derivative(self, child: str, parent: str) -> Any:
         """The derivative of one node by another along all paths between them.

@@ -40,7 +40,7 @@ def varied_expression(text: str, symbols: Collection[str], stream: random.Random
         stream: where the choices come from.
 
     >>> varied_expression("tanh(W @ x) + 2*b", {"W", "x", "b"}, random.Random(1))
-    'sigmoid(W @ x) + 3*b'
+    'sigmoid(W @ x) + 7*b'
     """
     try:
         tree = parse(text)
@@ -53,7 +53,7 @@ def varied_values(text: str, stream: random.Random) -> str:
     """Numbers of the same sign and the same number of decimals; 0 stays 0.
 
     >>> varied_values("[1, -2.5, 0]", random.Random(1))
-    '[2, -1.9, 0]'
+    '[3, -2.7, 0]'
     """
     edits = []
     for found in _NUMBER.finditer(text):
