@@ -8,7 +8,6 @@ fourth. A failure prints its seed and its expression.
 from __future__ import annotations
 
 import os
-from collections import Counter
 
 import jax
 import numpy as np
@@ -17,7 +16,6 @@ import pytest
 from backprove.calculus import derive
 from backprove.calculus.derivation import Derivation
 from backprove.calculus.numeric import compare
-from backprove.errors import BackproveError
 from backprove.notation import supported_functions
 from oracles.jax_by_numpy import traced
 from oracles.printed_forms import Forms, close, wrong
@@ -146,26 +144,20 @@ def test_denominator_layout_puts_the_input_axes_first_in_every_printed_form() ->
             assert not (found := wrong(form)), f"{where}: {found}"
 
 
-def test_latex_of_random_derivatives_states_the_same_array_wherever_it_is_read_back() -> None:
-    outcomes: Counter[bool] = Counter()
+def test_latex_of_random_derivatives_states_the_same_array_when_it_is_read_back() -> None:
     for seed in range(START + 7_000_000, START + 7_000_000 + CASES // 2):
+        order = 1 + (seed % 5 == 0)
         text, wrt = random_expression(seed, depth=2)
         sizes = sizes_of(seed)
         values = values_of(seed, sizes)
-        derivation = derive(text, wrt, SHAPES, domain=DOMAINS)
+        derivation = derive(text, wrt, SHAPES, order=order, domain=DOMAINS)
         assert isinstance(derivation, Derivation)
+        entries = np.prod([s.at(sizes) for s in derivation.shape], dtype=int)
+        if entries > 20_000:
+            continue
         dense = np.asarray(derivation.evaluate(values))
-        for name, latex, compute, expected in Forms(
-            derivation, values, sizes, dense, np.zeros(())
-        ).latex():
-            try:
-                given = compute()
-            except BackproveError:
-                outcomes[False] += 1  # outside of the subset of LaTeX that is read
-                continue
-            outcomes[True] += 1
-            assert close(given, expected, 1e-8), f"seed {seed}: {name} of d({text})/d{wrt}: {latex}"
-    assert outcomes[True] >= 0.4 * outcomes.total()
+        for form in Forms(derivation, values, sizes, dense, np.zeros(())).latex():
+            assert not (found := wrong(form)), f"seed {seed}: order {order} of {text}: {found}"
 
 
 def test_the_random_expressions_use_the_whole_language() -> None:

@@ -138,6 +138,55 @@ def dense(latex: str, shape: str) -> np.ndarray:
     return Evaluator(ARRAYS, SIZES).tensor(formula.tensor)
 
 
+FROM_ONE = [
+    (r"J = w_1", "w[0]"),
+    (r"J = w_d", "w[d-1]"),
+    (r"J = w_{d-1}", "w[d-2]"),
+    (r"J = X_{12}", "X[0,1]"),
+    (r"J = X_{1,d}", "X[0,d-1]"),
+    (r"J_i = X_{i1}", "X[i,0]"),
+    (r"J_i = X_{2i}", "X[1,i]"),
+    (r"J_i = w_{2i}", "w[2*i+1]"),
+    (r"J_i = w_{2 i - 1}", "w[2*i]"),
+    (r"J_i = y_{n-i}", "y[-i+n-2]"),
+    (r"J_i = y_{n - i + 1}", "y[-i+n-1]"),
+    (r"J_i = w_{i_{1}}", "w[i1]"),
+    (r"J_i = w_{n \cdot (i - 1) + 1}", "w[n*i]"),
+    (r"J_i = w_{\lfloor (i - 1)/k \rfloor + 1}", "w[(i//k)]"),
+    (r"J_i = w_{\lfloor i/2 \rfloor}", "w[((i+1)//2)-1]"),
+    (r"J_{ij} = \delta_{i,2j}", "δ[i,2*j+1]"),
+    (r"J_{ij} = [i = j + 1]", "[i=j+1]"),
+    (r"J_i = [i = 1]", "[i=0]"),
+    (r"J_i = [i < n]", "[i<n-1]"),
+    (r"J_i = [1 \le i \le n-1]", "[0<=i<=n-2]"),
+    (r"J_n = y_n", "y[n]"),
+    (r"J = \sum_{i=1}^{n-1} y_{i+1}", "(Σ_{i<(n-1)}(y[i+1]))"),
+    (r"J = \sum_{m \le n} y_m", "(Σ_{m<n}(y[m]))"),
+    (r"J = \prod_{i=1}^{n} y_i", "(prod_{i<n}(y[i]))"),
+    (r"J_i = \operatorname{softmax}_{m}(z_m)_{i}", "softmax_{m}((z[m]))[i]"),
+    (r"J = \lfloor (d + 1)/2 \rfloor", "((d+1)//2)"),
+    (r"J = \mathbf{1}_{n \times d}", "ones((n, d))"),
+    (r"J = \mathbf{0}_{n}", "zeros(n)"),
+    (r"J = [x > 1]", "(x > 1)"),
+]
+"""LaTeX, whose entries are counted from 1, and the text, whose entries are counted from 0."""
+
+
+@pytest.mark.parametrize(("latex", "text"), FROM_ONE)
+def test_entries_are_counted_from_one_in_latex_and_from_zero_in_text(latex: str, text: str) -> None:
+    shown = latex_to_text(latex, SYMBOLS).text.partition(" = ")[2]
+    assert shown.replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_floor_of_a_letter_that_counts_from_one_is_not_simplified_too_far() -> None:
+    # From 0, i // 2 is below 1 where i is; from 1 it reaches 1.
+    latex = r"J_i = y_{\lfloor i/n \rfloor + 1}"
+    text = latex_to_text(latex, SYMBOLS).text
+    formula = read_index_formula(text, SYMBOLS, expected_axes=[Size.of("n")])
+    given = Evaluator(ARRAYS, SIZES).tensor(formula.tensor)
+    np.testing.assert_array_equal(given, [V["y"][0], V["y"][0], V["y"][1]])
+
+
 JACOBIAN = np.diag(SOFT) - np.outer(SOFT, SOFT)
 MORE_CLAIMS = [
     (r"F_{ij} = \sum_{p} X_{ip} W_{jp}", "n k", V["X"] @ V["W"].T),
@@ -241,11 +290,20 @@ REFUSED = [
     (r"\frac{x}{", NotationError, "", "too early"),
     (r"", NotationError, "", "empty"),
     (r"x \\ s", Unsupported, "\\\\", "not supported"),
-    (r"w_1", NotationError, "1", "counted from 0"),
-    (r"y_{n-1-i}", NotationError, "n", "counted from 0"),
-    (r"y_{2i}", NotationError, "2", "counted from 0"),
-    (r"[i = 1]", NotationError, "1", "counted from 0"),
-    (r"[i < n]", NotationError, "n", "counted from 0"),
+    (r"w_0", NotationError, "0", "counted from 1"),
+    (r"Z_{0,k}", NotationError, "0", "counted from 1"),
+    (r"y_{i,}", NotationError, "i", "an index is missing"),
+    (r"Z_{i+1j}", NotationError, "i", "by commas"),
+    (r"y_{ij+1}", NotationError, "ij", "a product of two indices"),
+    (r"y_{i^{99}}", NotationError, "99", "small whole powers"),
+    (r"y_{\lfloor i / j \rfloor}", NotationError, r"\lfloor", "divides by a size"),
+    (r"y_{\lfloor i / 0 \rfloor}", NotationError, r"\lfloor", "divides by a size"),
+    (r"y_{(i}", NotationError, "(", "never closed"),
+    (r"y_{99999999999}", NotationError, "9", "too large"),
+    (r"\sum_{i=0}^{n-1} y_{i+1}", NotationError, "i", "starts at 0"),
+    (r"\sum_{i=2}^{n} y_i", NotationError, "2", "starts at 0 or 1"),
+    (r"\sum_{j \le i} y_j", Unsupported, "j", "condition"),
+    (r"\operatorname{softmax}_{m} z_m", NotationError, "z", "expected '('"),
     (r"X_i", NotationError, "i", "2 axes, but 1 indices"),
     (r"z_{ij}", NotationError, "ij", "1 axes, but 2 indices"),
     (r"x_j", NotationError, "j", "scalar"),

@@ -18,9 +18,11 @@ from backprove.calculus.structured import StructuredArray
 from backprove.errors import BackproveError
 from backprove.notation import lower
 from backprove.notation.axes import Size
+from backprove.notation.claims import classify_claim
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Array
 from backprove.notation.index_reader import read_index_formula
+from backprove.notation.index_text import index_latex
 from backprove.notation.latex_reader import latex_to_text
 from oracles.jax_by_numpy import traced
 from oracles.text_numpy import evaluate
@@ -92,9 +94,13 @@ class Forms:
             yield text[:2], text, lambda t=text, n=name, x=extra: self.with_extra(t, n, x), expected
 
     def latex(self) -> Iterator[Form]:
-        """The LaTeX forms; those outside of the subset that is read raise when computed."""
+        """The LaTeX forms, which a reader of LaTeX reads back."""
         d = self.derivation
-        if not d.definitions:
+        if d.definitions:
+            return
+        entries = index_latex(d.tensor, d.letter, d.program.symbols)
+        yield "LaTeX of the entries", entries, lambda: self.from_latex(entries), self.dense
+        if d.latex != entries:
             yield "LaTeX", d.latex, lambda: self.from_latex(d.latex), self.dense
 
     def code(self, target: str) -> Iterator[Form]:
@@ -152,7 +158,7 @@ class Forms:
     def from_latex(self, latex: str) -> np.ndarray:
         text = latex_to_text(latex, self.symbols, sizes=set(self.sizes)).text
         left, _, right = text.partition(" = ")
-        if "[" in left:
+        if "[" in left or classify_claim(right, self.symbols).kind == "index":
             return self.from_index(text)
         program = lower(right, self.symbols, sizes=set(self.sizes))
         arrays = {self.symbols[n]: np.asarray(v, float) for n, v in self.values.items()}

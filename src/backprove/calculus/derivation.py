@@ -28,7 +28,13 @@ from backprove.calculus.steps import Step, derivation_steps
 from backprove.calculus.structure import Structure, classify
 from backprove.calculus.structured import StructuredArray, structured_array
 from backprove.calculus.values import bind_values, check_finite, no_derivative
-from backprove.calculus.verification import Verification, first_point, read_back, verify
+from backprove.calculus.verification import (
+    Verification,
+    first_point,
+    read_back,
+    readable_latex,
+    verify,
+)
 from backprove.errors import DomainError, Span, Unsupported
 from backprove.notation.axes import Axis, Size, shape_text
 from backprove.notation.building import inline
@@ -137,9 +143,19 @@ class Derivation(Result):
     def latex(self) -> str:
         """The derivative in LaTeX: matrix form where there is one, else index form."""
         term = self._matrix[0]
-        if term is None:
+        if term is None or not self._matrix_latex:
             return index_latex(self.tensor, self.letter, self.program.symbols)
-        return f"{self._symbol_latex} = {term.latex}"
+        return f"{self._symbol_latex} = {self._matrix_latex}"
+
+    @cached_property
+    def _matrix_latex(self) -> str:
+        """The matrix form in LaTeX; empty where mathematics has no notation for a part of it."""
+        term = self._matrix[0]
+        return self._readable(term, self.tensor) if term is not None else ""
+
+    def _readable(self, term: Term, tensor: Tensor, *extra: Array) -> str:
+        """The LaTeX of a form, if it states the tensor when it is read back."""
+        return readable_latex(term.latex, tensor, self, {a.name: a for a in extra})
 
     @property
     def _symbol_latex(self) -> str:
@@ -331,9 +347,8 @@ class Derivation(Result):
         term, reason = self._matrix
         if term is not None:
             label = "gradient" if not self.outputs and self.order == 1 else "matrix form"
-            found.append(
-                Formula(f"{self._symbol_latex} = {term.latex}", term.text, label, term.text)
-            )
+            latex = f"{self._symbol_latex} = {self._matrix_latex}" if self._matrix_latex else ""
+            found.append(Formula(latex, term.text, label, term.text))
         elif len(self.shape) <= 2:
             found.append(Text(f"No matrix form: {reason}."))
         for order, form in self.kronecker:
@@ -355,8 +370,9 @@ class Derivation(Result):
             return Text(f"No VJP formula: {reason.message}.")
         if vjp_term is None:
             return Formula(index_latex(self._vjp_tensor, f"d{self.wrt}"), self.vjp, "VJP")
-        left = rf"\overline{{{self.wrt}}}"
-        return Formula(f"{left} = {vjp_term.latex}", self.vjp, "VJP", self.vjp)
+        shown = self._readable(vjp_term, self._vjp_tensor, self._upstream)
+        latex = rf"\overline{{{self.wrt}}} = {shown}" if shown else ""
+        return Formula(latex, self.vjp, "VJP", self.vjp)
 
     def _written(self, product: str) -> str | None:
         """``vjp`` or ``jvp``, or None if there is none or it is too long to write."""

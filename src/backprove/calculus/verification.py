@@ -15,6 +15,7 @@ from backprove.notation.axes import Index
 from backprove.notation.building import inline, substitute
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
+from backprove.notation.latex_reader import latex_to_text
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Program
 
@@ -103,6 +104,18 @@ def read_back(
         return None
     same = np.allclose(given, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
     return printed if same else None
+
+
+def readable_latex(
+    latex: str, tensor: Tensor, derivation: Derivation, extra: Mapping[str, Array] | None = None
+) -> str:
+    """The LaTeX of a matrix form; empty if it does not state the tensor when read back."""
+    arrays = {**derivation.program.symbols, **(extra or {})}
+    try:
+        text = latex_to_text(latex, arrays).text
+    except InputError:
+        return ""
+    return latex if read_back(text, tensor, derivation, extra) is not None else ""
 
 
 def _one_expression(printed: Program, tensor: Tensor) -> bool:

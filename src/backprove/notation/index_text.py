@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from backprove import functions
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Floor, Index, Size
+from backprove.notation.axes import Axis, Floor, Index
 from backprove.notation.effort import spend
 from backprove.notation.expressions import (
     Add,
@@ -28,11 +28,23 @@ from backprove.notation.expressions import (
     Test,
     Where,
 )
+from backprove.notation.index_writing import (
+    condition_latex,
+    condition_text,
+    index_in_latex,
+    index_in_text,
+    letter_latex,
+    size_latex,
+    size_text,
+    subscript_latex,
+)
 from backprove.notation.matrix_form import array_text
 from backprove.notation.matrix_terms import Term, applied_latex, name_latex, power_latex
 
 _LETTERS = "ijklmnpqrstuvwxyzabcdfgho"
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
+_IN_TEXT_ALONE = re.compile(r"\[|\b(?:ones|zeros|eye|where|triu|kron|concatenate|axis)\b")
+"""Parts of arrays that mathematics writes by their entries."""
 
 
 def names_in(expr: Expr) -> set[str]:
@@ -136,7 +148,7 @@ class IndexPrinter:
     def _ranged(self, axis: Axis, body: Expr) -> str:
         """The letter of a bound axis, with its range if no array of the body shows it."""
         name = self.name(axis)
-        return name if _runs_along_an_array(axis, body) else f"{name}<{_size(axis.size)}"
+        return name if _runs_along_an_array(axis, body) else f"{name}<{size_text(axis.size)}"
 
     def text(self, expr: Expr) -> str:
         """The expression as text."""
@@ -150,25 +162,7 @@ class IndexPrinter:
 
     def index(self, index: Index) -> str:
         """An index such as ``2*i + 1``, without spaces."""
-        parts: list[str] = []
-        for atom, coefficient in index.terms:
-            if isinstance(atom, Axis):
-                name = self.name(atom)
-            else:
-                divisor = _size(atom.divisor)
-                divisor = divisor if divisor.isalnum() else f"({divisor})"
-                dividend = self.index(atom.index)
-                bare = dividend.isalnum() or re.fullmatch(r"\([^()]*\)", dividend)
-                dividend = dividend if bare else f"({dividend})"
-                name = f"({dividend}//{divisor})"
-            parts.append(_with_coefficient(coefficient, name))
-        parts.sort(key=lambda p: p.startswith("-"))
-        if index.offset.terms or not parts:
-            parts.extend(_offset_parts(index.offset))
-        text = parts[0]
-        for part in parts[1:]:
-            text += part if part.startswith("-") else f"+{part}"
-        return text
+        return index_in_text(index, self.name)
 
     def subscript(self, index: Index) -> str:
         """An index as a subscript; a bare size would be read as the letter of an index."""
@@ -177,12 +171,14 @@ class IndexPrinter:
 
     def condition(self, expr: Bracket) -> str:
         """The inside of an Iverson bracket: ``i=j``, ``i<=j``."""
-        left, right = _sides(expr.index)
-        relation = "=" if expr.relation == "==" else "<="
-        sides = [self.index(left), self.index(right)]
-        if relation == "=" and len(sides[1]) > 0:
-            sides.sort(key=lambda s: (len(s) > 1, s))
-        return f"{sides[0]}{relation}{sides[1]}"
+        return condition_text(expr, self.name)
+
+    def subscript_latex(self, indices: Iterable[Axis | Index]) -> str:
+        """Indices as a subscript in LaTeX, counted from 1."""
+        return subscript_latex([index_in_latex(Index.of(i), self._letter_latex) for i in indices])
+
+    def _letter_latex(self, axis: Axis) -> str:
+        return letter_latex(self.name(axis))
 
     # --- text -------------------------------------------------------------------------------
 
@@ -305,13 +301,12 @@ class IndexPrinter:
             case Num():
                 return _number_latex(expr.value)
             case Named():
-                return (r"\pi" if expr.name == "pi" else expr.name), _ATOM
+                return _named_latex(expr)
             case Ref():
-                at = "".join(self._index_latex(i, len(expr.at)) for i in expr.at)
+                at = self.subscript_latex(expr.at)
                 return _subscripted(name_latex(expr.array.name), at), _ATOM
             case Bracket():
-                condition = self.condition(expr).replace("<=", r" \le ")
-                return f"[{condition}]", _ATOM
+                return f"[{condition_latex(expr, self._letter_latex)}]", _ATOM
             case Test():
                 relation = {">": ">", ">=": r"\ge", "==": "="}[expr.relation]
                 return rf"[{self.latex(expr.value)} {relation} 0]", _ATOM
@@ -320,9 +315,7 @@ class IndexPrinter:
             case Mul():
                 return self._multiply_latex(expr), _PRODUCT
             case Sum():
-                with self._scope(expr) as (fresh, body):
-                    names = ",".join(self._ranged(a, body) for a in fresh)
-                    return rf"\sum_{{{names}}} {self._latex_in(body, _PRODUCT)}", _SUM
+                return self._total_latex(expr), _SUM
             case Fn(name="pow"):
                 base, exponent = expr.args
                 inside = self._latex_in(base, _ATOM)
@@ -337,9 +330,15 @@ class IndexPrinter:
                 return self._slice_latex(expr), _ATOM
         raise TypeError(type(expr).__name__)
 
-    def _index_latex(self, index: Index, count: int) -> str:
-        text = self.index(index)
-        return text if len(text) == 1 or count == 1 else rf"\,{text}\,"
+    def _total_latex(self, expr: Sum) -> str:
+        with self._scope(expr) as (fresh, body):
+            plain = [a for a in fresh if _runs_along_an_array(a, body)]
+            signs = [rf"\sum_{{{','.join(map(self._letter_latex, plain))}}}"] if plain else []
+            for axis in fresh:
+                if axis not in plain:
+                    high = size_latex(axis.size).removeprefix("(").removesuffix(")")
+                    signs.append(rf"\sum_{{{self._letter_latex(axis)}=1}}^{{{high}}}")
+            return f"{' '.join(signs)} {self._latex_in(body, _PRODUCT)}"
 
     def _add_latex(self, expr: Add) -> str:
         pieces = sorted(
@@ -381,23 +380,32 @@ class IndexPrinter:
         return power_latex(inside, _number_latex(exponent)[0])
 
     def _slice_latex(self, expr: Bind) -> str:
-        at = "".join(self._index_latex(i, len(expr.at)) for i in expr.at)
-        shown = {"logdet": r"\log\det", "det": r"\det"}.get(
-            expr.kind, rf"\operatorname{{{expr.kind}}}"
-        )
+        name = rf"\{expr.kind}" if expr.kind in ("max", "min", "det") else ""
+        name = name or rf"\operatorname{{{expr.kind}}}"
         with self._scope(expr) as (fresh, body):
             whole, free = _whole(body, fresh)
-            if whole is not None and len(fresh) == 1:
-                at = "".join(self.name(a) for a in free) + at
-            if expr.kind in ("softmax", "argmax") and len(fresh) > 1:
-                whole = None
-            if whole is None:
-                shown = rf"{shown}_{{{','.join(self.name(a) for a in fresh)}}}"
-            inside = self.latex(body) if whole is None else whole.latex
-        if expr.kind == "inv":
-            power = f"{inside}^{{-1}}" if len(inside) == 1 else rf"\left({inside}\right)^{{-1}}"
-            return _subscripted(rf"\left({power}\right)", at)
-        return _subscripted(rf"{shown}\left({inside}\right)", at)
+            if whole is not None and self._named_whole(expr, whole, free):
+                at = self.subscript_latex([*free, *expr.at])
+                inside = rf"\left({whole.latex}\right)"
+                if expr.kind == "inv":
+                    power = f"{whole.latex if whole.kind == 'atom' else inside}^{{-1}}"
+                    return _subscripted(rf"\left({power}\right)", at)
+                return _subscripted(name + inside, at)
+            letters = ",".join(self._ranged_latex(a, body) for a in fresh)
+            at = self.subscript_latex(expr.at)
+            below = f"_{{{at}}}" if at else ""
+            return rf"{name}_{{{letters}}}\left({self.latex(body)}\right){below}"
+
+    def _named_whole(self, expr: Bind, whole: Term, free: Sequence[Axis]) -> bool:
+        """Whether the function of a whole array says in LaTeX which axis it runs along."""
+        single = expr.kind != "argmax" and (expr.kind == "softmax" or not free)
+        several = expr.kind == "softmax" and len(expr.at) > 1
+        return single and not several and _IN_TEXT_ALONE.search(whole.text) is None
+
+    def _ranged_latex(self, axis: Axis, body: Expr) -> str:
+        letter = self._letter_latex(axis)
+        known = _runs_along_an_array(axis, body)
+        return letter if known else rf"{letter} \le {size_latex(axis.size)}"
 
 
 def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
@@ -451,41 +459,11 @@ def _number_latex(value: Fraction) -> tuple[str, int]:
     return latex, _PRODUCT if value >= 0 else _SUM
 
 
-def _size(size: Size) -> str:
-    text = str(size).replace(" ", "")
-    return text if len(size.terms) <= 1 else f"({text})"
-
-
-def _with_coefficient(coefficient: Size, name: str) -> str:
-    if coefficient == 1:
-        return name
-    if coefficient == -1:
-        return f"-{name}"
-    return f"{_size(coefficient)}*{name}"
-
-
-def _offset_parts(offset: Size) -> list[str]:
-    if not offset.terms:
-        return ["0"]
-    return [str(Size({m: c})).replace(" ", "") for m, c in offset.terms]
-
-
-def _sides(index: Index) -> tuple[Index, Index]:
-    """``left - right == index`` with nonnegative parts on each side where signs are known."""
-    left, right = Index.of(0), Index.of(0)
-    for atom, coefficient in index.terms:
-        part = Index({atom: coefficient}, Size.of(0))
-        if (-coefficient).surely_nonnegative():
-            right = right - part
-        else:
-            left = left + part
-    for monomial, coefficient in index.offset.terms:
-        part = Size({monomial: coefficient})
-        if coefficient < 0:
-            right = right - part
-        else:
-            left = left + part
-    return left, right
+def _named_latex(expr: Named) -> tuple[str, int]:
+    if expr.kind == "size":
+        shown = size_latex(b.size_of_name(expr.name))
+        return shown, _PRODUCT if "cdot" in shown else _ATOM
+    return (r"\pi" if expr.name == "pi" else expr.name), _ATOM
 
 
 def printer_for(
@@ -519,8 +497,8 @@ def index_text(tensor: Tensor, left: str = "J", reserved: Iterable[str] = ()) ->
 
 
 def index_latex(tensor: Tensor, left: str = "J", reserved: Iterable[str] = ()) -> str:
-    """The tensor as an index formula in LaTeX."""
+    """The tensor as an index formula in LaTeX, where entries are counted from 1."""
     printer = printer_for([tensor.body], tensor.axes, {left, *reserved})
-    at = "".join(printer.name(a) for a in tensor.axes)
+    at = printer.subscript_latex(tensor.axes)
     head = f"{left}_{{{at}}}" if at else left
     return f"{head} = {printer.latex(tensor.body)}"

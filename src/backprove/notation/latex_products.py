@@ -37,12 +37,12 @@ def multiply(reader: Refusing, left: Piece, right: Piece, sign: str, span: Span)
                 r"'\otimes' is supported between matrices", whole, r"Write x y^\top."
             )
         return joined(span, "kron(", left, ", ", right, ")", rank=2)
-    if not left.rank or not right.rank or sign == "*":
+    if not left.rank or not right.rank or sign in ("*", "/"):
         rank = max(left.rank, right.rank)
         row = left.row if left.rank else right.row
         if left.rank == right.rank == 1 and left.row != right.row:
             raise reader.error("an entrywise product of a row and a column", whole)
-        return _between(left, right, "*", span, rank, row)
+        return _between(left, right, sign if sign == "/" else "*", span, rank, row)
     if max(left.rank, right.rank) > 2:
         raise reader.unsupported(
             "a product of an array with more than two axes", whole, "Write its entries and a sum."
@@ -125,9 +125,6 @@ def matrix_power(reader: Refusing, base: Piece, style: str, span: Span) -> Piece
     if style in ("-1", r"-\top", "-T"):
         inverse = joined(span, "inv(", base, ")", rank=2)
         return inverse if style == "-1" else joined(span, inverse, ".T", rank=2)
-    for sign in (r"\circ", r"\odot"):
-        if style.startswith(sign) and style.removeprefix(sign).removeprefix("-").isdigit():
-            return powered(reader, base, joined(span, style.removeprefix(sign)), span)
     if style == r"\prime":
         raise reader.unsupported("a prime is not supported", span, r"A transpose is A^\top.")
     raise reader.unsupported(

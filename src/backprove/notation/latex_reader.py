@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from backprove import functions
 from backprove.errors import Span
-from backprove.notation.expressions import Array
+from backprove.notation.expressions import BINDERS, Array
 from backprove.notation.index_syntax import is_function
 from backprove.notation.latex_enclosed import BARS, NORMS, EnclosedReader
 from backprove.notation.latex_pieces import (
@@ -29,7 +30,7 @@ from backprove.notation.latex_pieces import (
     wrapped,
 )
 from backprove.notation.latex_products import matrix_power, multiply, plus, powered, transposed
-from backprove.notation.latex_symbols import RELATIONS, without_full_stop
+from backprove.notation.latex_words import RELATIONS, without_full_stop
 from backprove.notation.lowering import supported_functions
 from backprove.notation.syntax import deep_recursion
 
@@ -43,6 +44,13 @@ _FUNCTIONS = {
     "LSE": "logsumexp",
     "sig": "sigmoid",
 }
+_NAMED_IN_LATEX = {
+    found[1]: name
+    for name, record in functions.ELEMENTWISE.items()
+    if (found := re.match(r"\\operatorname\{\{(\w+)\}\}\\left", record.latex))
+}
+"""Functions by the names that their records give them, such as ``GELU``."""
+
 _COMMAND_WORDS = r"""
 \ln \log \exp \sin \cos \tan \sinh \cosh \tanh \arctan \det \max \min
 """
@@ -63,6 +71,7 @@ _PRODUCTS = {
     "*": "*",
     r"\odot": "*",
     r"\circ": "*",
+    r"\oslash": "/",
     r"\times": "times",
     r"\otimes": "kron",
 }
@@ -155,9 +164,11 @@ class _Reader(EnclosedReader):
         if name is not None and self.word.text in ("=", r"\approx"):
             whole = joined(name.span, name, *indices)
         else:
-            self.position = start
+            self.position, self.letters_on_left = start, None
         right = whole if whole is not None else self.expression()
         result = right
+        if self.letters_on_left is not None and self.word.text in ("=", r"\approx"):
+            self.bound, self.has_left = self.bound.union(self.letters_on_left), True
         while self.word.text in ("=", r"\approx", r"\equiv"):
             sign = self.take()
             right = self.expression()
@@ -259,6 +270,8 @@ class _Reader(EnclosedReader):
             return self.fraction()
         if text == r"\sqrt":
             return self.root()
+        if text == r"\lfloor":
+            return self.floor()
         if text == r"\partial":
             raise self.error(
                 r"'\partial' stands in fractions only", word.span, r"\frac{\partial f}{\partial x}"
@@ -302,12 +315,12 @@ class _Reader(EnclosedReader):
             return None
         position = self.position
         name = self.styled_name()
-        found = _FUNCTIONS.get(name, name)
+        found = _FUNCTIONS.get(name) or _NAMED_IN_LATEX.get(name, name)
         called = self.word.text in ("(", "^", "_") and len(name) > 1
         self.position = position
         if name in self.ranks or name in ("e", "T", "d"):
             return None
-        if is_function(found):
+        if is_function(found) or (found in BINDERS and called):
             return found
         if called:
             raise self.unsupported(
@@ -323,7 +336,7 @@ class _Reader(EnclosedReader):
             self.take()
         else:
             self.styled_name()
-        if name in ("max", "min") and self.word.text == "_":
+        if name in BINDERS and self.word.text == "_":
             return self._over_index(name, start)
         if self.word.text == "_":
             logarithm = name in ("log", "ln")
@@ -394,48 +407,41 @@ class _Reader(EnclosedReader):
     def _total(self) -> Piece:
         """``\\sum_{m} body``: the body is the product that follows."""
         start = self.take()
-        binders, ranges = self._binders(start)
-        body = self.term()
+        binders, letters, from_zero = self.binders(start)
+        with self.binding(letters, from_zero):
+            body = self.term()
         if body.rank:
             raise self.unsupported("a sum over an index of arrays", body.span, "Write its entries.")
         name = "Σ" if start.text == r"\sum" else "prod"
-        if name == "prod" and len(ranges.parts):
-            raise self.unsupported("a product with a range", start.span, r"Write \prod_{m}.")
-        return joined(start.span, f"({name}_{{", binders, "}", ranges, "(", body, "))")
+        return joined(start.span, f"({name}_{{", binders, "}(", body, "))")
 
     def _over_index(self, name: str, start: Word) -> Piece:
-        binders, _ = self._binders(start)
-        body = self.factor()
-        if not self._ends_term():
-            raise self.error(
-                f"'{start.text}' can be read in two ways", start.span, "Add parentheses."
-            )
-        return joined(start.span, f"{name}_{{", binders, "}(", body, ")")
-
-    def _binders(self, start: Word) -> tuple[Piece, Piece]:
-        nothing = Piece(())
-        if not self.accept("_"):
-            raise self.error(f"'{start.text}' needs its index", start.span, r"Write \sum_{m}.")
-        below = self.script()
-        texts = [w.text for w in below]
-        if any(t in RELATIONS and t != "=" for t in texts) or r"\in" in texts:
+        """``\\max_{m} z_m`` and ``\\operatorname{softmax}_{m}(z_m)_{i}``."""
+        binders, letters, from_zero = self.binders(start)
+        with self.binding(letters, from_zero):
+            if BINDERS[name] and self.word.text not in _CLOSING:
+                raise self.error(f"expected '(' after '{name}' and its index")
+            body = self._group() if BINDERS[name] else self.factor()
+        if body.rank:
             raise self.unsupported(
-                "a condition under a sum", below[0].span, r"Multiply by [i \ne j]."
+                f"an index of '{name}' itself",
+                Span(start.span.start, body.span.start),
+                f"Write {name}(z)_i, or the entry that it runs over, as in {name}_{{m}}(z_m).",
             )
-        if "=" in texts:
-            if texts[1:2] != ["="] or not self.accept("^"):
-                raise self.error("expected a range such as _{m=1}^{d}", below[0].span)
-            low = "".join(texts[2:])
-            above = self.script()
-            high = "".join(w.text for w in above)
-            binder = joined(below[0].span, f"{texts[0]}={low}")
-            return binder, joined(above[0].span, f"^ {{{high}}} ")
-        letters = [w for w in below if w.text != ","]
+        call = joined(start.span, f"{name}_{{", binders, "}(", body, ")")
+        if not BINDERS[name]:
+            if not self._ends_term() and self.word.text not in _PRODUCTS and body.level < ATOM:
+                raise self.error(
+                    f"'{start.text}' can be read in two ways", start.span, "Add parentheses."
+                )
+            return call
+        if not self.accept("_"):
+            raise self.error(f"'{name}' over an index has an index after it", call.span)
+        below = self.script()
         items: list[str | Piece] = []
-        for letter in letters:
-            shown = joined(letter.span, self.index_word(letter))
-            items += [",", shown] if items else [shown]
-        return joined(below[0].span, *items), nothing
+        for index in self.indices(below, None):
+            items += [",", index] if items else [index]
+        return joined(start.span, call, "[", *items, "]")
 
     # --- scripts ----------------------------------------------------------------------------
 
@@ -473,6 +479,19 @@ class _Reader(EnclosedReader):
         piece = joined(mark.span, whole, "[", *items, "]")
         return Piece(piece.parts, entry=max(base.rank, 0))
 
+    def _entrywise_power(self, base: Piece, span: Span) -> Piece:
+        """``^{\\odot 2}``; the exponent may be an array of the same shape."""
+        braced = self.accept("{")
+        self.take()
+        exponent = self.expression() if braced else self.braced()
+        if braced:
+            self.expect("}", braced)
+        fits = not exponent.rank or (exponent.rank, exponent.row) == (base.rank, base.row)
+        if not fits:
+            raise self.unsupported("an exponent of another shape", exponent.span)
+        base, exponent = wrapped(base, ATOM), wrapped(exponent, ATOM)
+        return joined(span, base, "**", exponent, rank=base.rank, level=POWER, row=base.row)
+
     def _superscript(self, base: Piece, mark: Word) -> Piece:
         position = self.position
         above = self.script()
@@ -483,6 +502,9 @@ class _Reader(EnclosedReader):
             raise self.error("'T' is a declared scalar as well", span, r"Write \top to transpose.")
         if style in _TRANSPOSES and not (style == "T" and "T" in self.ranks):
             return transposed(self, base, span)
+        if texts[0] in (r"\circ", r"\odot"):
+            self.position = position
+            return self._entrywise_power(base, span)
         if base.rank == 2:
             return matrix_power(self, base, style, span)
         if base.text == "e" and "e" not in self.ranks:
@@ -495,9 +517,6 @@ class _Reader(EnclosedReader):
                     r"Write \exp(A) for the entrywise one.",
                 )
             return joined(span, "exp(", inner, ")", rank=inner.rank, row=inner.row)
-        if texts[0] in (r"\circ", r"\odot"):
-            style = style.removeprefix(texts[0])
-            return powered(self, base, joined(span, style), span)
         if base.entry == 2 and style == "-1":
             raise self.error(
                 "an inverse of an entry can be read in two ways",

@@ -1,12 +1,12 @@
-"""Names, symbols and indices of a LaTeX formula, and the cursor over its words."""
+"""Names and symbols of a LaTeX formula."""
 
 from __future__ import annotations
 
-import re
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from backprove.errors import NotationError, Span, UnknownName, Unsupported
+from backprove.errors import Span, UnknownName
+from backprove.notation.index_writing import size_text
+from backprove.notation.latex_indices import IndexedReader
 from backprove.notation.latex_pieces import (
     ACCENTS,
     FONTS,
@@ -15,123 +15,26 @@ from backprove.notation.latex_pieces import (
     Word,
     greek_names,
     joined,
-    words_of,
 )
-
-RELATIONS = {
-    "=": "=",
-    r"\approx": "≈",
-    r"\equiv": "==",
-    "<": "<",
-    ">": ">",
-    r"\le": "<=",
-    r"\leq": "<=",
-    r"\ge": ">=",
-    r"\geq": ">=",
-    r"\ne": "!=",
-    r"\neq": "!=",
-}
-_SUPPORTED = (
-    r"\frac, \sqrt, \sum, \prod, \top, \cdot, \odot, \otimes, \lVert, \ln, \log, \exp, \tanh, "
-    r"\max, \det, \operatorname{...}, \mathbb{1}[...], \delta, \partial, \nabla, Greek letters, "
-    r"\mathbf and other fonts, \left and \right"
-)
-_SHIFTED = re.compile(r"^[^\W\d]\w*(?:[+-]\w+)*$")
+from backprove.notation.latex_words import RELATIONS
 
 
-class SymbolReader(ABC):
-    """Reads words, names, symbols, indices and conditions on indices.
+class SymbolReader(IndexedReader):
+    """Reads names and symbols.
 
     Attributes:
-        latex: the formula.
-        words: its words; the last one is empty.
-        ranks: the number of axes of every known name.
-        sizes: the names of sizes.
-        letters_allowed: True inside brackets such as ``[i = j]``, where letters are indices.
         one_letter: True where TeX takes a single letter, as after ``^`` without braces.
+        depth: how deep the expression is that is read.
+        bars: how many bars are open.
+        letters_on_left: the letters of the left side that was read last, if one was.
     """
 
     def __init__(self, latex: str, ranks: Mapping[str, int], sizes: set[str]) -> None:
-        self.latex = latex
-        self.words = without_full_stop(words_of(latex))
-        self.position = 0
-        self.ranks = dict(ranks)
-        self.sizes = sizes
-        self.letters_allowed = False
+        super().__init__(latex, ranks, sizes)
         self.one_letter = False
         self.depth = 0
         self.bars = 0
-
-    @abstractmethod
-    def expression(self) -> Piece:
-        """Terms with ``+`` and ``-`` between them."""
-
-    # --- words and errors -------------------------------------------------------------------
-
-    @property
-    def word(self) -> Word:
-        """The word that comes next."""
-        return self.words[self.position]
-
-    def ahead(self, steps: int = 1) -> str:
-        """A later word."""
-        return self.words[min(self.position + steps, len(self.words) - 1)].text
-
-    def take(self) -> Word:
-        """Consume a word."""
-        word = self.word
-        self.position = min(self.position + 1, len(self.words) - 1)
-        return word
-
-    def accept(self, *texts: str) -> Word | None:
-        """Consume the next word if it is one of these."""
-        return self.take() if self.word.text in texts else None
-
-    def expect(self, text: str, opened: Word) -> Word:
-        """Consume the word that closes ``opened``."""
-        found = self.accept(text)
-        if found is None:
-            raise self.error(f"'{opened.text}' is never closed; expected '{text}'", opened.span)
-        return found
-
-    def error(self, message: str, span: Span | None = None, hint: str = "") -> NotationError:
-        """A notation error at a place of the LaTeX."""
-        return NotationError(message, text=self.latex, span=span or self.word.span, hint=hint)
-
-    def unsupported(self, message: str, span: Span, hint: str = "") -> Unsupported:
-        """Something outside of the subset."""
-        return Unsupported(
-            message, text=self.latex, span=span, hint=hint or f"Supported: {_SUPPORTED}."
-        )
-
-    def script(self) -> list[Word]:
-        """The words of a script: those in braces, or one."""
-        opened = self.word
-        if opened.text in FONTS and self.ahead() not in ("", "{"):  # ^\mathsf T
-            return [self.take(), self.take()]
-        font = self.take() if opened.text in FONTS else None
-        if not self.accept("{"):
-            self.one_digit()
-            return [self.take()]
-        found: list[Word] = []
-        depth = 0
-        while not (self.word.text == "}" and depth == 0):
-            if self.word.text == "":
-                self.expect("}", opened)
-            depth += (self.word.text == "{") - (self.word.text == "}")
-            found.append(self.take())
-        self.take()
-        if not found:
-            raise self.error("an empty script", opened.span)
-        return [font, *found] if font else found
-
-    def one_digit(self) -> None:
-        """Refuse ``x^10``: without braces TeX takes the first digit alone."""
-        if len(self.word.text) > 1 and self.word.text.isdigit():
-            raise self.error(
-                "without braces TeX takes the first digit alone",
-                hint=f"Write {{{self.word.text}}} in braces.",
-            )
+        self.letters_on_left: list[str] | None = None
 
     # --- names ------------------------------------------------------------------------------
 
@@ -151,6 +54,7 @@ class SymbolReader(ABC):
         if name is None:
             return None, []
         span = Span(start.start, self.words[self.position - 1].span.end)
+        self.letters_on_left = self.letters_on_left or []
         if not self.accept("_"):
             return joined(span, name), []
         below = self.script()
@@ -159,6 +63,7 @@ class SymbolReader(ABC):
             known = f"{name}_{content}" if f"{name}_{content}" in self.ranks else name + content
             return joined(span, known), []
         indices = self.indices(below, None)
+        self.letters_on_left = [*(self.letters_on_left or []), *(i.text for i in indices)]
         items: list[str | Piece] = []
         for index in indices:
             items += [",", index] if items else [index]
@@ -221,6 +126,8 @@ class SymbolReader(ABC):
                 raise self.unsupported(f"'{text}{{{name}}}' is not supported here", word.span)
             if name == "1" and name not in self.ranks:
                 return self._indicator(word)
+            if name == "0" and self.accept("_"):
+                return self._filled(word, "zeros")
             if name == "d" and text in (r"\mathrm", r"\text", r"\textrm") and "d" not in self.ranks:
                 raise self.error(
                     "an upright d is a differential",
@@ -322,18 +229,8 @@ class SymbolReader(ABC):
             return self.conditions(opened, close)
         if self.accept("_"):
             brace = self.word
-            content = [w.text for w in self.words[self.position : self.position + 3]]
-            if brace.text in self.sizes:
-                self.take()
-                return joined(start.span, f"ones({brace.text})", rank=1)
-            if (
-                len(content) == 3
-                and content[0] == "{"
-                and content[2] == "}"
-                and content[1] in self.sizes
-            ):
-                self.position += 3
-                return joined(start.span, f"ones({content[1]})", rank=1)
+            if brace.text != "{" or not self._condition_in_braces():
+                return self._filled(start, "ones")
             if self.accept("{"):
                 inner = self.accept(r"\{", "[", "(")
                 close = {r"\{": r"\}", "[": "]", "(": ")"}[inner.text] if inner else "}"
@@ -344,101 +241,20 @@ class SymbolReader(ABC):
                     return piece
         raise self.error("the vector of ones needs its size", start.span, r"Write \mathbf{1}_n.")
 
-    def compares(self, close: str) -> bool:
-        depth = 0
-        for word in self.words[self.position :]:
-            if word.text == close and depth == 0:
-                return False
-            depth += (word.text in ("(", "[", "{", r"\{")) - (word.text in (")", "]", "}", r"\}"))
-            if depth == 0 and word.text in RELATIONS:
-                return True
-        return False
+    def _condition_in_braces(self) -> bool:
+        start = self.position
+        words = self.script()
+        self.position = start
+        return any(w.text in RELATIONS for w in words)
 
-    def conditions(self, opened: Word, close: str) -> Piece:
-        """``[i = j]``: letters inside need not be declared, since they are indices."""
-        allowed, self.letters_allowed = self.letters_allowed, True
-        sides = [self.expression()]
-        items: list[str | Piece] = [sides[0]]
-        while self.word.text in RELATIONS:
-            sign = self.take()
-            sides.append(self.expression())
-            items += [joined(sign.span, RELATIONS[sign.text]), sides[-1]]
-        self.letters_allowed = allowed
-        self.expect(close, opened)
-        self._check_shift(sides, "".join(_text(i) for i in items[1::2]))
-        return joined(opened.span, "[", *items, "]")
-
-    def _check_shift(self, sides: list[Piece], relations: str) -> None:
-        """Refuse comparisons of indices that depend on where indices start."""
-        shown = [side.text.replace(" ", "") for side in sides]
-        if any(
-            re.search(r"\[|\(", t) or self.ranks.keys() & set(re.findall(r"\w+", t)) for t in shown
-        ):
-            return
-        for side, text in zip(sides, shown, strict=True):
-            bound = ("<" in relations or ">" in relations) and text in self.sizes
-            if bound or not self._same_from_one(text):
-                raise self.error(
-                    "indices are counted from 0 in text and from 1 in LaTeX",
-                    side.span,
-                    f"'{text}' means two things; write the claim as text.",
-                )
-
-    def indices(self, below: list[Word], rank: int | None) -> list[Piece]:
-        """One piece for each index; letters side by side are indices of their own."""
-        groups: list[list[Word]] = [[]]
-        commas = any(w.text == "," for w in below)
-        arithmetic = any(w.text in ("+", "-") for w in below)
-        for word in below:
-            if word.text == ",":
-                groups.append([])
-            elif not commas and not arithmetic and groups[-1]:
-                groups.append([word])
+    def _filled(self, start: Word, function: str) -> Piece:
+        """``\\mathbf{1}_{n}``, ``\\mathbf{0}_{n \\times d}``."""
+        shape: list[list[Word]] = [[]]
+        for word in self.script():
+            if word.text in (r"\times", ","):
+                shape.append([])
             else:
-                groups[-1].append(word)
-        if arithmetic and not commas and rank not in (None, 1):
-            raise self.error("separate the indices by commas", below[0].span, "Write X_{i+1,j}.")
-        pieces = []
-        for group in groups:
-            if not group:
-                raise self.error("an index is missing", below[0].span)
-            if len(group) == 1 and group[0].text.isdigit():
-                raise self.error(
-                    "entries are counted from 0 in text and from 1 in LaTeX",
-                    group[0].span,
-                    "Write the claim as text, as in x[0].",
-                )
-            shown = [joined(w.span, self.index_word(w)) for w in group]
-            pieces.append(joined(group[0].span, *shown))
-            if not self._same_from_one(pieces[-1].text):
-                raise self.error(
-                    "entries are counted from 0 in text and from 1 in LaTeX",
-                    pieces[-1].span,
-                    f"'{pieces[-1].text}' means two things; write the claim as text.",
-                )
-        return pieces
-
-    def _same_from_one(self, index: str) -> bool:
-        """True if an index means the same entry whether indices count from 0 or from 1."""
-        found = _SHIFTED.match(index)
-        shifts = re.findall(r"[+-](\w+)", index)
-        known = all(shift.isdigit() or shift in self.sizes for shift in shifts)
-        return bool(found) and known and not (shifts and index[0] in self.sizes)
-
-    def index_word(self, word: Word) -> str:
-        if word.text.isalnum() or word.text in ("+", "-"):
-            return word.text
-        if word.text.startswith("\\") and word.text[1:] in GREEK:
-            return greek_names(word.text[1:])[-1]
-        raise self.error(f"'{word.text}' is no index", word.span)
-
-
-def without_full_stop(words: list[Word]) -> list[Word]:
-    """The words without the punctuation of the sentence around the formula."""
-    return (
-        [*words[:-2], words[-1]] if len(words) > 2 and words[-2].text in (".", ",", ";") else words
-    )
-
-
-def _text(item: str | Piece) -> str:
-    return item if isinstance(item, str) else item.text
+                shape[-1].append(word)
+        sizes = [size_text(self.size_of_words(part)) for part in shape]
+        inside = sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+        return joined(start.span, f"{function}({inside})", rank=len(sizes))

@@ -8,6 +8,7 @@ from backprove.notation import building as b
 from backprove.notation import matrix_terms as mt
 from backprove.notation.axes import Axis, Index, Size, nonnegative
 from backprove.notation.expressions import Bracket, Ref
+from backprove.notation.index_writing import size_latex
 from backprove.notation.matrix_terms import Term
 
 
@@ -105,13 +106,16 @@ def condition(expr: Bracket) -> Placed:
         if opposite and first.size == second.size:
             size, offset = first.size, expr.index.offset
             if expr.relation == "==" and offset == 0:
-                return Placed(Term(f"eye({size})", f"I_{{{size}}}", kind="eye"), (first, second))
+                latex = f"I_{{{size_latex(size)}}}"
+                return Placed(Term(f"eye({size})", latex, kind="eye"), (first, second))
             if expr.relation == "<=" and offset.constant is not None:
                 # first - second + offset <= 0 keeps column >= row + offset: an upper triangle.
                 rows, columns = (first, second) if c1.constant == 1 else (second, first)
                 shift = f", k={offset}" if offset.constant else ""
                 text = f"triu(ones(({size}, {size})){shift})"
-                latex = rf"\operatorname{{triu}}(\mathbf{{1}}{shift})"
+                shown = size_latex(size)
+                ones = rf"\mathbf{{1}}_{{{shown} \times {shown}}}"
+                latex = rf"\operatorname{{triu}}\left({ones}{shift}\right)"
                 return Placed(Term(text, latex), (rows, columns))
     selection = _selected_rows(expr)
     if selection is not None:

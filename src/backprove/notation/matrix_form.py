@@ -31,6 +31,7 @@ from backprove.notation.expressions import (
     Test,
     Where,
 )
+from backprove.notation.index_writing import size_latex
 from backprove.notation.matrix_entries import NoMatrixForm, Placed, condition, reference
 from backprove.notation.matrix_terms import Term
 
@@ -76,7 +77,7 @@ def _full(placed: Placed, axes: tuple[Axis, ...]) -> Term:
     sizes = ", ".join(str(a.size) for a in axes)
     if not placed.axes:
         shape = f"({sizes},)" if len(axes) == 1 else f"({sizes})"
-        listed = r" \times ".join(str(a.size) for a in axes)
+        listed = r" \times ".join(size_latex(a.size) for a in axes)
         latex = rf"\mathbf{{1}}_{{{listed}}}"
         if placed.term.text == "0":
             return Term(f"zeros({shape})", latex.replace("{1}", "{0}", 1))
@@ -84,7 +85,7 @@ def _full(placed: Placed, axes: tuple[Axis, ...]) -> Term:
         return mt.scaled(Fraction(1), [placed.term], [], ones) if placed.term.text != "1" else ones
     if len(axes) == 2 and len(placed.axes) == 1:
         other = axes[1] if placed.axes[0] is axes[0] else axes[0]
-        ones = Term(f"ones({other.size})", rf"\mathbf{{1}}_{{{other.size}}}")
+        ones = Term(f"ones({other.size})", rf"\mathbf{{1}}_{{{size_latex(other.size)}}}")
         pair = (placed.term, ones) if placed.axes[0] is axes[0] else (ones, placed.term)
         return mt.outer(*pair)
     raise NoMatrixForm("the term does not depend on all axes")
@@ -105,9 +106,9 @@ def _aligned(placed: Placed, axes: tuple[Axis, ...]) -> Term:
     if len(placed.axes) == len(axes):
         return _ordered(placed, axes)
     if placed.axes == axes[-len(placed.axes) :]:
-        return mt.row(placed.term) if len(axes) == 2 else placed.term
+        return mt.row(placed.term, axes[0].size) if len(axes) == 2 else placed.term
     if len(axes) == 2 and placed.axes == axes[:1]:
-        return mt.column(placed.term)
+        return mt.column(placed.term, axes[1].size)
     raise NoMatrixForm("the axes of a term do not line up")
 
 
@@ -187,7 +188,9 @@ def _function(expr: Fn) -> Placed:
     if expr.name == "pow":
         base, exponent = aligned
         text = f"{base.within(4)}**{exponent.within(4)}"
-        latex = rf"{{{base.latex_within(4)}}}^{{{exponent.latex}}}"
+        latex = mt.power_latex(base.latex_within(4), exponent.latex)
+        if axes:
+            latex = mt.entrywise_power_latex(base.latex_within(4), exponent.latex_within(4))
         return Placed(Term(text, latex, 3, 3), axes)
     return Placed(mt.call(expr.name, *aligned), axes)
 
@@ -324,7 +327,7 @@ class _Contraction:
         elif len(inner.axes) == 1:
             self.vectors.setdefault(inner.axes[0], []).append((inner.term, exponent))
         elif len(inner.axes) == 2:
-            term = mt.power(inner.term, exponent)
+            term = mt.power(inner.term, exponent, entrywise=True)
             self.matrices.append((inner.axes[0], inner.axes[1], term))
         else:
             raise NoMatrixForm("a factor has more than two axes")
@@ -341,15 +344,13 @@ class _Contraction:
         """The vectors on an axis as a list of factors, quotients written as one factor."""
         # Factors have no order of their own; what is printed must not depend on the run.
         entries = sorted(self.vectors.pop(axis, []), key=lambda entry: _written(entry[0]))
-        top = [mt.power(t, e) for t, e in entries if e > 0]
-        bottom = [mt.power(t, -e) for t, e in entries if e < 0]
+        top = [mt.power(t, e, entrywise=True) for t, e in entries if e > 0]
+        bottom = [mt.power(t, -e, entrywise=True) for t, e in entries if e < 0]
         if not bottom:
             return top
         below = mt.hadamard(bottom)
         above = mt.hadamard(top) if top else mt.number(Fraction(1))
-        text = f"{above.within(1)}/{below.within(3)}"
-        latex = rf"\frac{{{above.latex}}}{{{below.latex}}}"
-        return [Term(text, latex, 1, 4)]
+        return [mt.quotient(above, below)]
 
     def _between(self, axis: Axis, other: Axis) -> list[Term]:
         """The matrices with rows ``other`` and columns ``axis``, removed from the graph."""
@@ -444,7 +445,7 @@ class _Contraction:
         if any(a not in self.equal for a in free) or self.matrices:
             raise NoMatrixForm("a delta together with further free axes")
         weights = self._vector(rows) + self._vector(columns)
-        eye = Term(f"eye({rows.size})", f"I_{{{rows.size}}}", kind="eye")
+        eye = Term(f"eye({rows.size})", f"I_{{{size_latex(rows.size)}}}", kind="eye")
         body = mt.diagonal(mt.hadamard(weights)) if weights else eye
         return Placed(mt.scaled(self.coefficient, self.over, self.under, body), (rows, columns))
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from backprove import functions
+from backprove.notation.axes import Size
+from backprove.notation.index_writing import size_latex
 
 GREEK = {
     "alpha",
@@ -216,23 +218,30 @@ def power_latex(base: str, exponent: str) -> str:
     return rf"{{{shown}}}^{{{exponent}}}"
 
 
-def column(vector: Term) -> Term:
-    """A vector as a column that broadcasts along rows."""
+def column(vector: Term, size: Size) -> Term:
+    """A vector as each of ``size`` columns of a matrix, by broadcasting."""
     text = f"{vector.within(_ATOM)}[:, None]"
-    latex = rf"{vector.latex_within(_ATOM)} \mathbf{{1}}^{{\top}}"
-    return Term(text, latex, _ATOM, _PRODUCT, (vector,), "column", lambda: vector)
+    latex = rf"{vector.latex_within(_UNARY)} \, {_ones_latex(size)}^{{\top}}"
+    flip = lambda: row(vector, size)  # noqa: E731
+    return Term(text, latex, _ATOM, _PRODUCT, (vector,), "column", flip)
 
 
-def row(vector: Term) -> Term:
-    """A vector that broadcasts along the columns of a matrix, as each of its rows."""
-    latex = rf"\mathbf{{1}} \, {vector.latex_within(_ATOM)}^{{\top}}"
-    flip = lambda: column(vector)  # noqa: E731
+def row(vector: Term, size: Size) -> Term:
+    """A vector as each of ``size`` rows of a matrix, by broadcasting."""
+    latex = rf"{_ones_latex(size)} \, {vector.latex_within(_ATOM)}^{{\top}}"
+    flip = lambda: column(vector, size)  # noqa: E731
     return Term(vector.text, latex, vector.strength, _PRODUCT, (vector,), "row", flip)
+
+
+def _ones_latex(*shape: Size) -> str:
+    listed = r" \times ".join(size_latex(s) for s in shape)
+    return rf"\mathbf{{1}}_{{{listed}}}"
 
 
 def row_scaled(rows: Term | None, matrix: Term, columns: Term | None) -> Term:
     """A matrix with its rows and columns multiplied by vectors; ``diag(u) M diag(v)`` in LaTeX."""
-    pieces = [p for p in (column(rows) if rows else None, matrix, columns) if p is not None]
+    spread = column(rows, Size.of(1)) if rows else None  # its LaTeX is not shown
+    pieces = [p for p in (spread, matrix, columns) if p is not None]
     plain = hadamard(pieces)
     left = rf"\operatorname{{diag}}\left({rows.latex}\right) \, " if rows else ""
     right = rf" \, \operatorname{{diag}}\left({columns.latex}\right)" if columns else ""
@@ -256,16 +265,34 @@ def hadamard(parts: Sequence[Term]) -> Term:
     return Term(text, latex, _PRODUCT, _PRODUCT, tuple(flat), "hadamard")
 
 
-def power(base: Term, exponent: Fraction) -> Term:
-    """An elementwise power; 1/2 prints as a root."""
+def quotient(above: Term, below: Term) -> Term:
+    """An elementwise quotient of arrays."""
+    text = f"{above.within(_PRODUCT)}/{below.within(_POWER)}"
+    if above.text == "1":
+        latex = entrywise_power_latex(below.latex_within(_ATOM), "-1")
+        return Term(text, latex, _PRODUCT, _POWER)
+    latex = rf"{above.latex_within(_PRODUCT)} \oslash {below.latex_within(_UNARY)}"
+    return Term(text, latex, _PRODUCT, _PRODUCT)
+
+
+def entrywise_power_latex(base: str, exponent: str) -> str:
+    """A power of each entry of an array; of a matrix, ``A^2`` would be ``A A``."""
+    return rf"{{{base}}}^{{\odot {exponent}}}"
+
+
+def power(base: Term, exponent: Fraction, entrywise: bool = False) -> Term:
+    """A power, of each entry where ``entrywise``; 1/2 prints as a root."""
     if exponent == 1:
         return base
     if exponent == Fraction(1, 2):
         return call("sqrt", base)
     shown = number(exponent)
     text = f"{base.within(_ATOM)}**{shown.within(_ATOM)}"
-    inside = base.latex if base.closed else base.latex_within(_ATOM)
-    latex = power_latex(inside, shown.latex)
+    if entrywise:
+        latex = entrywise_power_latex(base.latex_within(_ATOM), shown.latex)
+    else:
+        inside = base.latex if base.closed else base.latex_within(_ATOM)
+        latex = power_latex(inside, shown.latex)
     return Term(text, latex, _POWER, _POWER, (base,), "power")
 
 
