@@ -42,7 +42,7 @@ SMOOTH = (
         formula="-log(1 + exp(-x))",
         derivative="sigmoid(-x)",
         second_derivative="-sigmoid(x)*(1 - sigmoid(x))",
-        latex=r"\ln \sigma\left({0}\right)",
+        latex=r"\ln\left(\sigma\left({0}\right)\right)",
         formula_latex=r"-\ln\left(1 + e^{-x}\right)",
         source="Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 3.36",
         range=Interval(-inf, 0.0),
@@ -88,7 +88,7 @@ SMOOTH = (
         f" + x*(1 - tanh({_GELU_TANH_INNER})**2)*{_GELU_TANH_SLOPE}/2",
         second_derivative=f"(1 - tanh({_GELU_TANH_INNER})**2)*({_GELU_TANH_SLOPE}"
         f" + x*(0.134145*sqrt(2/pi)*x - tanh({_GELU_TANH_INNER})*({_GELU_TANH_SLOPE})**2))",
-        latex=r"\operatorname{{GELU}}_{{\tanh}}\left({0}\right)",
+        latex=r"\operatorname{{GELU\_tanh}}\left({0}\right)",
         formula_latex=r"\frac{x}{2}\left(1 + \tanh\left(\sqrt{\frac{2}{\pi}}"
         r"\left(x + 0.044715 x^3\right)\right)\right)",
         source="Hendrycks and Gimpel, arXiv:1606.08415, section 2 (approximation)",

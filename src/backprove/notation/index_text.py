@@ -31,6 +31,7 @@ from backprove.notation.expressions import (
 from backprove.notation.index_writing import (
     condition_latex,
     condition_text,
+    decimal_text,
     index_in_latex,
     index_in_text,
     letter_latex,
@@ -66,7 +67,7 @@ def names_in(expr: Expr) -> set[str]:
             found |= b.size_of_name(node.name).names() if node.kind == "size" else {node.name}
         elif isinstance(node, (Sum, Bind)):
             for axis in node.bound:
-                if not _runs_along_an_array(axis, node.body):
+                if _may_show_its_range(axis, node.body):
                     found |= axis.size.names()
             for index in node.at if isinstance(node, Bind) else ():
                 found |= _index_names(index)
@@ -241,11 +242,7 @@ class IndexPrinter:
     def _multiply(self, expr: Mul) -> tuple[str, int]:
         top, bottom = self._sides(expr, self._power_text)
         lead = "-" if expr.coefficient < 0 else ""
-        n, d = abs(expr.coefficient.numerator), expr.coefficient.denominator
-        if n != 1 or not top:
-            top.insert(0, str(n))
-        if d != 1:
-            bottom.insert(0, str(d))
+        _coefficient(expr.coefficient, top, bottom)
         text = lead + "·".join(top) + "".join(f"/{t}" for t in bottom)
         single = len(top) == 1 and not bottom and not lead
         return text, _POWER if single else _PRODUCT
@@ -287,7 +284,9 @@ class IndexPrinter:
         text, own = self._latex(expr)
         if own >= strength:
             return text
-        return self._applied(expr)[1] if isinstance(expr, Fn) else rf"\left({text}\right)"
+        if isinstance(expr, Fn) and expr.name != "pow":
+            return self._applied(expr)[1]
+        return rf"\left({text}\right)"
 
     def _applied(self, expr: Fn) -> tuple[str, str]:
         """A function of its arguments, alone and among factors."""
@@ -358,11 +357,7 @@ class IndexPrinter:
     def _multiply_latex(self, expr: Mul) -> str:
         top, bottom = self._sides(expr, self._power_latex)
         lead = "-" if expr.coefficient < 0 else ""
-        n, d = abs(expr.coefficient.numerator), expr.coefficient.denominator
-        if n != 1 or not top:
-            top.insert(0, str(n))
-        if d != 1:
-            bottom.insert(0, str(d))
+        _coefficient(expr.coefficient, top, bottom)
         above = r" \, ".join(top)
         return lead + (_fraction(above, bottom) if bottom else above)
 
@@ -400,7 +395,9 @@ class IndexPrinter:
         """Whether the function of a whole array says in LaTeX which axis it runs along."""
         single = expr.kind != "argmax" and (expr.kind == "softmax" or not free)
         several = expr.kind == "softmax" and len(expr.at) > 1
-        return single and not several and _IN_TEXT_ALONE.search(whole.text) is None
+        # A size in it may be the letter of an index; |A| may be read as a determinant.
+        unclear = r"\mathbf{1}" in whole.latex or r"\left|" in whole.latex
+        return single and not several and not unclear and not _IN_TEXT_ALONE.search(whole.text)
 
     def _ranged_latex(self, axis: Axis, body: Expr) -> str:
         letter = self._letter_latex(axis)
@@ -426,6 +423,20 @@ def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
     return found
 
 
+def _may_show_its_range(axis: Axis, body: Expr) -> bool:
+    """True unless arrays tell the range of an axis, whichever index of a delta is written."""
+    stack, seen = [body], set()
+    while stack:
+        node = stack.pop()
+        if node in seen or axis not in node.axes:
+            continue
+        seen.add(node)
+        if isinstance(node, Bracket):
+            return True
+        stack.extend(node.children())
+    return not _runs_along_an_array(axis, body)
+
+
 def _whole(body: Expr, fresh: tuple[Axis, ...]) -> tuple[Term | None, tuple[Axis, ...]]:
     """The slice (with at most one further free axis in front) as one array, if possible."""
     free = tuple(sorted(body.axes.difference(fresh), key=lambda a: a.key))
@@ -445,14 +456,26 @@ def _subscripted(name: str, at: str) -> str:
     return rf"{{{name}}}_{{{at}}}" if "_" in name else rf"{name}_{{{at}}}"
 
 
+def _coefficient(value: Fraction, top: list[str], bottom: list[str]) -> None:
+    """Put the absolute value of a coefficient in front of factors and divisors."""
+    n, d = abs(value.numerator), value.denominator
+    if (shown := decimal_text(abs(value))) is not None:
+        top.insert(0, shown)
+        return
+    if n != 1 or not top:
+        top.insert(0, str(n))
+    if d != 1:
+        bottom.insert(0, str(d))
+
+
 def _number(value: Fraction) -> tuple[str, int]:
-    if value.denominator == 1:
-        return str(value.numerator), _ATOM if value >= 0 else _SUM
+    if value.denominator == 1 or decimal_text(value) is not None:
+        return decimal_text(value) or str(value.numerator), _ATOM if value >= 0 else _SUM
     return f"{value.numerator}/{value.denominator}", _PRODUCT if value >= 0 else _SUM
 
 
 def _number_latex(value: Fraction) -> tuple[str, int]:
-    if value.denominator == 1:
+    if value.denominator == 1 or decimal_text(value) is not None:
         return _number(value)
     sign = "-" if value < 0 else ""
     latex = rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"

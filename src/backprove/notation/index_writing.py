@@ -8,11 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 from backprove.notation.axes import Axis, Floor, Index, Quotient, Size
 from backprove.notation.expressions import Bracket
 
 Letters = Callable[[Axis], str]
+
+_FEWEST_AS_DECIMAL = 100
+_MOST_DECIMALS = 7
+
+
+def decimal_text(value: Fraction) -> str | None:
+    """A fraction of a large denominator as a decimal, where that is exact and short.
+
+    >>> decimal_text(Fraction(8943, 200000)), decimal_text(Fraction(1, 4))
+    ('0.044715', None)
+    """
+    if value.denominator < _FEWEST_AS_DECIMAL:
+        return None
+    scaled = value * 10**_MOST_DECIMALS
+    if scaled.denominator != 1 or abs(scaled) >= 10 ** (2 * _MOST_DECIMALS):
+        return None
+    whole, rest = divmod(abs(scaled.numerator), 10**_MOST_DECIMALS)
+    sign = "-" if value < 0 else ""
+    return f"{sign}{whole}.{rest:0{_MOST_DECIMALS}d}".rstrip("0")
+
 
 # --- text ---------------------------------------------------------------------------------------
 

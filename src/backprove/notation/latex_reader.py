@@ -45,9 +45,9 @@ _FUNCTIONS = {
     "sig": "sigmoid",
 }
 _NAMED_IN_LATEX = {
-    found[1]: name
+    found[1].replace(r"\_", "_"): name
     for name, record in functions.ELEMENTWISE.items()
-    if (found := re.match(r"\\operatorname\{\{(\w+)\}\}\\left", record.latex))
+    if (found := re.match(r"\\operatorname\{\{([\w\\]+)\}\}\\left", record.latex))
 }
 """Functions by the names that their records give them, such as ``GELU``."""
 

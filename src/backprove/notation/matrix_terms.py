@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from backprove import functions
 from backprove.notation.axes import Size
-from backprove.notation.index_writing import size_latex
+from backprove.notation.index_writing import decimal_text, size_latex
 
 GREEK = {
     "alpha",
@@ -99,8 +99,8 @@ def atom(text: str, latex: str | None = None, kind: str = "atom") -> Term:
 
 def number(value: Fraction) -> Term:
     """A number; a fraction prints as a quotient."""
-    if value.denominator == 1:
-        text = str(value.numerator)
+    if value.denominator == 1 or decimal_text(value) is not None:
+        text = decimal_text(value) or str(value.numerator)
         strength = _ATOM if value >= 0 else _UNARY
         return Term(text, text, strength, strength, kind="number")
     sign = "-" if value < 0 else ""
@@ -302,12 +302,15 @@ def scaled(
     """``coefficient * scalars * body / scalars``."""
     if coefficient == 1 and not over and not under and body is not None:
         return body
-    n, d = coefficient.numerator, coefficient.denominator
+    decimal = decimal_text(coefficient) is not None
+    n, d = (
+        (abs(coefficient), 1) if decimal else (abs(coefficient.numerator), coefficient.denominator)
+    )
     top: list[Term] = [*over, *([body] if body is not None else [])]
     bottom = [*([number(Fraction(d))] if d != 1 else []), *under]
-    lead = "-" if n < 0 else ""
-    if abs(n) != 1 or not top:
-        top.insert(0, number(Fraction(abs(n))))
+    lead = "-" if coefficient < 0 else ""
+    if n != 1 or not top:
+        top.insert(0, number(Fraction(n)))
     text = lead + "*".join(_factor_text(t, k) for k, t in enumerate(top))
     text += "".join(f"/{t.within(_POWER)}" for t in bottom)
     latex = _scaled_latex(top, bottom, lead, body)
