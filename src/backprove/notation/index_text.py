@@ -202,6 +202,10 @@ class IndexPrinter:
             case Test():
                 return f"[{self._in(expr.value, _SUM)} {expr.relation} 0]", _ATOM
             case Add():
+                shared, rest = _shared_conditions(expr)
+                if shared:
+                    conditions = "·".join(sorted(self.text(c) for c in shared))
+                    return f"{self._in(rest, _PRODUCT)}·{conditions}", _PRODUCT
                 return self._add(expr), _SUM
             case Mul():
                 return self._multiply(expr)
@@ -310,6 +314,10 @@ class IndexPrinter:
                 relation = {">": ">", ">=": r"\ge", "==": "="}[expr.relation]
                 return rf"[{self.latex(expr.value)} {relation} 0]", _ATOM
             case Add():
+                shared, rest = _shared_conditions(expr)
+                if shared:
+                    conditions = r" \, ".join(sorted(self.latex(c) for c in shared))
+                    return rf"{self._latex_in(rest, _PRODUCT)} \, {conditions}", _PRODUCT
                 return self._add_latex(expr), _SUM
             case Mul():
                 return self._multiply_latex(expr), _PRODUCT
@@ -403,6 +411,25 @@ class IndexPrinter:
         letter = self._letter_latex(axis)
         known = _runs_along_an_array(axis, body)
         return letter if known else rf"{letter} \le {size_latex(axis.size)}"
+
+
+def _shared_conditions(expr: Add) -> tuple[list[Bracket], Expr]:
+    """The conditions on indices that all terms of a sum have, and the sum without them."""
+    if expr.constant:
+        return [], expr
+    products = [
+        (c, t.factors if isinstance(t, Mul) else ((t, Fraction(1)),)) for t, c in expr.terms
+    ]
+    conditions = [{f for f, e in fs if isinstance(f, Bracket) and e == 1} for _, fs in products]
+    shared = set.intersection(*conditions)
+    if not shared:
+        return [], expr
+    rest = []
+    for (coefficient, factors), (term, _) in zip(products, expr.terms, strict=True):
+        lead = term.coefficient if isinstance(term, Mul) else Fraction(1)
+        kept = [b.power(f, e) for f, e in factors if f not in shared]
+        rest.append(b.mul(Num(coefficient * lead), *kept))
+    return list(shared), b.add(*rest)
 
 
 def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
