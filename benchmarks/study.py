@@ -1,7 +1,7 @@
 """A grid of networks: ours against the loops that people write, on the same machine and work.
 
     python benchmarks/study.py [--full] [--epochs N] [--turns N] [--examples N] [--depths 0,1,2,3]
-                               [--only grid|roofline|scaling|accelerator]
+                               [--only grid|overlap|roofline|scaling|accelerator]
     python benchmarks/study.py --accelerator
 
 The grid: no, one, two and three hidden layers of 512, by three activations and three learning
@@ -34,6 +34,7 @@ import optax
 
 from backprove.datasets import Dataset
 from backprove.networks import ACTIVATIONS, MLP, initialise
+from backprove.studies import runs, study
 from backprove.training import Group, Model, Program, devices, record
 from backprove.training.steps import compiled
 
@@ -283,6 +284,40 @@ def line(label: str, mine: float, others: dict[str, float]) -> None:
     print(f"{label} {mine:8.1f}  " + "  ".join(f"{cell:>26}" for cell in cells), flush=True)
 
 
+# --- compiling while training --------------------------------------------------------------------
+
+
+def overlap(epochs: int, turns: int, examples: int) -> None:
+    """A study of several shapes, nothing compiled before, with and without compiling ahead."""
+    data, begin_ahead = example_data(examples), runs.begin
+    hidden = "none,32,64,128,256,256x2,512,512x2"
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    results = {}
+    for turn in range(turns):
+        for ahead in (True, False) if turn % 2 else (False, True):
+            jax.clear_caches()
+            compiled.cache_clear()
+            runs.begin = begin_ahead if ahead else lambda *_, **__: runs.Ahead()
+            begin = perf_counter()
+            found = study(
+                data, hidden=hidden, lr="0.001,0.01", activation="tanh,relu", seeds=1,
+                epochs=epochs, split="fixed",
+            )  # fmt: skip
+            seconds[ahead].append(perf_counter() - begin)
+            results[ahead] = [run.values for c in found.configurations for run in c.runs]
+    runs.begin = begin_ahead
+    same = all(
+        np.array_equal(a[name], b[name], equal_nan=True)
+        for a, b in zip(results[True], results[False], strict=True)
+        for name in a
+    )
+    print(f"\nhidden {hidden}: 4 models each, {epochs} epochs of {examples:,} examples, by turns")
+    for ahead, taken in seconds.items():
+        words = "the next shape compiled while one trains" if ahead else "one after the other"
+        print(f"{words:42} {', '.join(f'{s:.1f}' for s in taken)} s; fastest {min(taken):.1f} s")
+    print("the numbers are " + ("equal to the last bit" if same else "NOT equal"))
+
+
 # --- the roofline --------------------------------------------------------------------------------
 
 
@@ -470,7 +505,7 @@ def main() -> None:
     parser.add_argument("--depths", default="0,1,2,3", help="hidden layers, such as 0,3")
     parser.add_argument("--turns", type=int, default=1, help="how often each is timed")
     parser.add_argument("--accelerator", action="store_true", help="only the section of GPUs")
-    parser.add_argument("--only", choices=("grid", "roofline", "scaling", "accelerator"))
+    parser.add_argument("--only", choices=("grid", "overlap", "roofline", "scaling", "accelerator"))
     given = parser.parse_args()
     if importlib.util.find_spec("torch"):
         import torch
@@ -483,6 +518,8 @@ def main() -> None:
     if only in (None, "grid"):
         depths = tuple(int(depth) for depth in given.depths.split(","))
         compare(given.epochs, given.turns, given.full, given.examples, depths)
+    if only in (None, "overlap"):
+        overlap(given.epochs, max(2, given.turns), given.examples)
     if only in (None, "roofline"):
         roofline()
     if only in (None, "scaling"):

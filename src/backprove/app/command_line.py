@@ -6,7 +6,9 @@ quick, and only ``study`` needs JAX.
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ import typer
 
 import backprove as bp
 from backprove.app.arguments import pairs, verdict_of
-from backprove.app.failures import EXIT_STATUS, HELD, NOT_HELD, guarded
+from backprove.app.failures import EXIT_STATUS, HELD, INTERRUPTED, NOT_HELD, guarded
 from backprove.app.fmt_command import fmt
 from backprove.app.grade_command import grade
 from backprove.app.graph_command import graph
@@ -189,4 +191,13 @@ def main() -> None:
         # A terminal that lacks a sign gets its number; it is no reason to fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            raise
+        # A compiler cannot be stopped, and Python would wait for its thread.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(INTERRUPTED)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from backprove.app.arguments import settings_of
+from backprove.app.failures import INTERRUPTED
 from backprove.app.output import check_destination, print_text, report_of, show, write_report
 from backprove.app.study_progress import watched
 from backprove.errors import SetupError
@@ -138,7 +141,7 @@ def study(
             check_destination(path) if path is output else _check_folder(path)
     if resume:
         options = _resumed(out, options)
-    with watched(quiet=as_json) as watch:
+    with _kept(out), watched(quiet=as_json) as watch:
         result = Engine().study(
             options,
             None,
@@ -155,6 +158,22 @@ def study(
         _write_figures(figures, result)
     if export:
         _export(export, result)
+
+
+@contextmanager
+def _kept(out: Path | None) -> Iterator[None]:
+    """Say where an interrupted study is, so that it need not be trained again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if out is None or not (out / "study.sqlite").exists():
+            raise
+        print(
+            f"interrupted; what was trained is kept in {out}, and the same command goes on from "
+            "there",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Watch = Callable[["Progress"], None]
 
 _EVERY = 5.0  # seconds between plain lines; the first and the last epoch of a group have theirs
+_COMPILING_EVERY = 15.0
 _CURVES = 12  # more rows would not fit a small terminal
 
 
@@ -42,10 +43,16 @@ class _Lines:
 
     def __init__(self) -> None:
         self._last = -math.inf
+        self._group = 0  # the one that is being compiled
 
     def __call__(self, step: Progress) -> None:
         now = perf_counter()
-        if step.epoch in (0, step.epochs) or now - self._last >= _EVERY:
+        group, self._group = self._group, step.group if step.compiling else 0
+        if step.compiling is None:
+            due = step.epoch in (0, step.epochs) or now - self._last >= _EVERY
+        else:
+            due = step.group != group or now - self._last >= _COMPILING_EVERY
+        if due:
             self._last = now
             print(line_of(step), file=sys.stderr, flush=True)
 
@@ -55,8 +62,8 @@ def line_of(step: Progress) -> str:
     losses = [loss for loss in step.dev_losses if math.isfinite(loss)]
     told = f"dev loss {min(losses):.4f} to {max(losses):.4f}" if losses else "no finite dev loss"
     parts = [
-        f"[{step.done}/{step.total} epochs] {step.text}: epoch {step.epoch} of {step.epochs}",
-        told,
+        f"[{step.done}/{step.total} epochs] {_now(step, ': ')}",
+        *([told] if step.compiling is None else []),
         f"{step.models_done} of {step.models} models done{_counts(step.outcomes)}",
     ]
     if step.left is not None:
@@ -73,6 +80,14 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _now(step: Progress, mark: str) -> str:
+    """What is being done now."""
+    if step.compiling is None:
+        return f"{step.text}{mark}epoch {step.epoch} of {step.epochs}"
+    since = f" for {duration(step.compiling)}" if step.compiling >= 2 else ""
+    return f"compiling {step.group} of {step.groups}: {step.text}{since}"
 
 
 def _counts(outcomes: Mapping[Any, int] | None) -> str:
@@ -105,6 +120,8 @@ def _live() -> Iterator[Watch]:
 def _means(step: Progress) -> dict[str, float]:
     """The mean dev loss over the seeds of each configuration of the group."""
     together: dict[str, list[float]] = {}
+    if step.compiling is not None:
+        return {}
     for label, loss in zip(step.labels, step.dev_losses, strict=True):
         together.setdefault(label, []).append(loss)
     return {label: sum(losses) / len(losses) for label, losses in together.items()}
@@ -132,7 +149,7 @@ def view_of(step: Progress, curves: Mapping[str, list[float]]) -> Group:
         f"{_counts(step.outcomes)}{left}"
     )
     table = Table(box=None, pad_edge=False, show_header=True)
-    table.add_column(f"{step.text}, epoch {step.epoch} of {step.epochs}", overflow="ellipsis")
+    table.add_column(_now(step, ", "), overflow="ellipsis")
     table.add_column("dev loss")
     table.add_column("now", justify="right")
     for label, losses in list(curves.items())[:_CURVES]:

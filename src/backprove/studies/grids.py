@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -38,6 +38,21 @@ class Grid(Sequence[Configuration]):
             position, at = divmod(position, len(values))
             chosen |= zip(names, values[at], strict=True)
         return Configuration(**chosen)
+
+    def of(self, names: Collection[str]) -> Grid:
+        """The grid of some of the factors; the others take their defaults.
+
+        >>> cells = Grid(((("hidden",), (("none",), ("64",))), (("lr",), ((0.1,), (0.2,)))))
+        >>> len(cells.of(["hidden"]))
+        2
+        """
+        axes = []
+        for together, values in self.axes:
+            kept = [at for at, name in enumerate(together) if name in names]
+            own = dict.fromkeys(tuple(one[at] for at in kept) for one in values)
+            if kept:
+                axes.append((tuple(together[at] for at in kept), tuple(own)))
+        return Grid(tuple(axes))
 
 
 def grid(written: Mapping[str, Any], *, zipped: Any = ()) -> Grid:

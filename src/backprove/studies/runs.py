@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from time import perf_counter
 from typing import Any
 
@@ -14,24 +15,22 @@ import numpy as np
 from backprove.datasets import Dataset, Split
 from backprove.studies.factors import FACTORS, Configuration
 from backprove.studies.outcomes import Outcome, read
+from backprove.studies.rest import Rest
 from backprove.studies.result import Run
-from backprove.studies.sizes import mlp_of
-from backprove.studies.store import Kept, Store
+from backprove.studies.sizes import mlp_of, shape_of
+from backprove.studies.store import Cell, Kept, Store
 from backprove.training import Group, Model, Program, devices, record
+from backprove.training.ahead import Ahead, begin
 from backprove.training.program import refuse_foreign
 
 _STACK_BYTES = 2**31
-_LEAST_WORK = 5_000
 _COPIES = 5  # parameters, gradient, two moments, and the next parameters
 _BEST = 1  # the best parameters, which a study in a folder keeps
-
-Cell = tuple[Configuration, int]
-"""A configuration and a seed."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is; sent after each epoch of each group.
+    """How far a study is; sent after each epoch of each group, and while it waits for a compiler.
 
     Args:
         done: epochs of single networks that are trained.
@@ -45,7 +44,12 @@ class Progress:
         models: networks asked for so far.
         models_done: networks that are finished.
         outcomes: how many of those ended how.
-        left: about how many seconds what was asked for takes still; none at the begin.
+        left: about how many seconds what was asked for takes still; before anything is trained
+            this is an estimate from the shapes alone.
+        group: the number of this group, from 1.
+        groups: groups asked for so far.
+        compiling: seconds for which this group has waited for the compiler, if it waits now. Then
+            there are no losses, and the epoch is the last one that was told.
     """
 
     done: int
@@ -60,6 +64,9 @@ class Progress:
     models_done: int = 0
     outcomes: Mapping[Outcome, int] | None = None
     left: float | None = None
+    group: int = 1
+    groups: int = 1
+    compiling: float | None = None
 
 
 Tell = Callable[[Progress], None]
@@ -87,9 +94,8 @@ class Trainer:
         self._splits: dict[int, Split] = {}
         self._begin = perf_counter()
         self._kept_seconds = 0.0
-        self._done = self._total = self._models = 0
-        # Epochs are weighed by what they take, to tell how long the rest takes.
-        self._work_done = self._work_total = self._worked = 0.0
+        self._done = self._total = self._models = self._group = self._groups = 0
+        self._rest = Rest(data)
 
     @property
     def seconds(self) -> float:
@@ -117,9 +123,12 @@ class Trainer:
         ]
         self._total += sum(configuration.epochs for configuration, _ in wanted)
         self._models += len(wanted)
-        self._work_total += sum(c.epochs * self._work(c) for c, _ in wanted)
-        for cells in _stacks(wanted, self.data, _COPIES + (_BEST if self._store else 0)):
-            self._enter(self._train_stack(cells))
+        stacks = _stacks(wanted, self.data, _COPIES + (_BEST if self._store else 0))
+        self._groups += len(stacks)
+        self._rest.ask(stacks)
+        unfinished = [cells for cells in stacks if not self._found(cells)]
+        for cells, following in zip_longest(unfinished, unfinished[1:]):
+            self._enter(self._train_stack(cells, following))
 
     def runs(self, configuration: Configuration, seeds: Sequence[int]) -> tuple[Run, ...]:
         """The runs of a configuration, which must have been trained."""
@@ -130,39 +139,60 @@ class Trainer:
         configurations = dict.fromkeys(configuration for configuration, _ in self._runs)
         return tuple(c for c in configurations if all((c, seed) in self._runs for seed in seeds))
 
-    def _train_stack(self, cells: list[Cell]) -> dict[Cell, Kept]:
-        store, epochs = self._store, cells[0][0].epochs
-        work = len(cells) * self._work(cells[0][0])
-        finished = store.finished(cells) if store else None
-        if finished is not None:
-            self._done += len(cells) * epochs
-            self._work_total -= epochs * work
-            self._kept_seconds += finished[cells[0]].seconds
-            return finished
+    def _found(self, cells: list[Cell]) -> bool:
+        """Whether a stack is finished already; then it is taken from the folder."""
+        finished = self._store.finished(cells) if self._store else None
+        if finished is None:
+            return False
+        self._group += 1
+        self._done += len(cells) * cells[0][0].epochs
+        self._rest.skip(cells, cells[0][0].epochs)
+        self._kept_seconds += finished[cells[0]].seconds
+        self._enter(finished)
+        return True
+
+    def _train_stack(self, cells: list[Cell], following: list[Cell] | None) -> dict[Cell, Kept]:
+        """Train a stack; meanwhile what the following one will run is compiled."""
+        store, epochs, ahead = self._store, cells[0][0].epochs, Ahead()
+        self._group += 1
+        at, waited = 0, 0.0
+
+        def wait(seconds: float) -> None:
+            nonlocal waited
+            waited += seconds
+            self._tell(cells, at, compiling=waited)
+
         group = Group(
-            _program([configuration for configuration, _ in cells], self.data),
-            [_model(*cell) for cell in cells],
-            self.data,
+            **_trained(cells, self.data),
             resplit=self._resplit,
             keep_best=store is not None,
+            waiting=wait,
         )
         past = store.past(cells, group) if store else None
         if past:
-            self._done += len(cells) * past.state.epoch
-            self._work_total -= past.state.epoch * work
+            at = past.state.epoch
+            self._done += len(cells) * at
+            self._rest.skip(cells, at)
             self._kept_seconds += sum(past.seconds)
 
         def report(epoch: int, measures: dict[str, np.ndarray], seconds: float) -> None:
+            nonlocal at, waited, ahead
+            if following is not None and not ahead.begun:
+                ahead = begin(**_trained(following, self.data), resplit=self._resplit)
             self._done += len(cells) if epoch else 0
-            self._work_done += work if epoch else 0
-            self._worked += seconds
+            self._rest.trained(cells, 1 if epoch else 0, seconds - waited)
+            at, waited = epoch, 0.0
             if store is not None:
                 store.keep_epoch(cells, epoch, measures, seconds)
-            self._tell(cells, epoch, measures)
+            self._tell(cells, epoch, measures["dev_loss"])
 
         keep = partial(store.keep_state, cells, group) if store else None
         finish = partial(store.keep_weights, cells, group) if store else None
-        records = record(group, epochs, report, past=past, keep=keep, finish=finish)
+        try:
+            records = record(group, epochs, report, past=past, keep=keep, finish=finish)
+        except BaseException:
+            ahead.forget()
+            raise
         if store is not None:
             store.keep_runs(cells, records.dev_scores, records.test_scores)
         seconds = float(records.seconds.sum())
@@ -197,7 +227,10 @@ class Trainer:
             return scores
         return 1 - scores / self.data.ratings[rows].astype(np.float64).var()
 
-    def _tell(self, cells: Sequence[Cell], epoch: int, measures: dict[str, np.ndarray]) -> None:
+    def _tell(
+        self, cells: Sequence[Cell], epoch: int, dev_losses: Iterable[float] = (),
+        compiling: float | None = None,
+    ) -> None:  # fmt: skip
         if self._progress is None:
             return
         first = cells[0][0]
@@ -208,38 +241,37 @@ class Trainer:
                 text=f"hidden {first.hidden}, {len(cells)} models",
                 epoch=epoch,
                 epochs=first.epochs,
-                dev_losses=tuple(float(loss) for loss in measures["dev_loss"]),
+                dev_losses=tuple(float(loss) for loss in dev_losses),
                 seconds=perf_counter() - self._begin,
                 labels=tuple(c.text(("activation", "lr")) for c, _ in cells),
                 models=self._models,
                 models_done=len(self._runs),
                 outcomes=Counter(run.outcome for run in self._runs.values()),
-                left=self._left(),
+                left=self._rest.seconds,
+                group=self._group,
+                groups=self._groups,
+                compiling=compiling,
             )
         )
-
-    def _work(self, configuration: Configuration) -> float:
-        """An epoch in units of one weight; small networks take time for their steps alone."""
-        return mlp_of(configuration, self.data).parameters + _LEAST_WORK
-
-    def _left(self) -> float | None:
-        if not self._work_done:
-            return None
-        return self._worked / self._work_done * (self._work_total - self._work_done)
 
 
 def _stacks(cells: Sequence[Cell], data: Dataset, copies: int = _COPIES) -> list[list[Cell]]:
     """Pairs of configuration and seed that one program can train, cut to fit into memory."""
-    shared = [name for name, factor in FACTORS.items() if factor.home != "model"]
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault(tuple(getattr(cell[0], name) for name in shared), []).append(cell)
+        groups.setdefault(shape_of(cell[0]), []).append(cell)
     stacks = []
     for members in groups.values():
         size = 4 * copies * mlp_of(members[0][0], data).parameters
         fit = max(len(devices()), _STACK_BYTES // size)
         stacks += [members[i : i + fit] for i in range(0, len(members), fit)]
     return stacks
+
+
+def _trained(cells: Sequence[Cell], data: Dataset) -> dict[str, Any]:
+    """What trains a stack, by the names of the arguments of a group."""
+    program = _program([configuration for configuration, _ in cells], data)
+    return {"program": program, "models": [_model(*cell) for cell in cells], "data": data}
 
 
 def _program(configurations: Sequence[Configuration], data: Dataset) -> Program:

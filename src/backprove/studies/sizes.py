@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from backprove.datasets import Dataset
 from backprove.errors import SetupError
 from backprove.networks import MLP, parse_hidden
 from backprove.networks.mlp import Normalisation
-from backprove.studies.factors import SCORES, Configuration
+from backprove.studies.factors import FACTORS, SCORES, Configuration
+from backprove.studies.grids import Grid
 from backprove.training import MEASURES, devices
 
 ASK_ABOVE = 10_000
@@ -21,7 +22,10 @@ ASK_ABOVE = 10_000
 MAX_PARAMETERS = 50_000_000
 _FLOPS = 5e10  # a second and device: small matrix products on one core, measured
 _STEP_SECONDS = 3e-5  # of one model and batch, however small
+_LAYER_SECONDS = 2.5e-5  # and of each of its layers
+_COMPILE_SECONDS, _COMPILE_LAYER_SECONDS = 1.5, 0.2  # of a shape, and of each of its layers
 _SAMPLE = 2_000  # configurations looked at: a grid of 10^9 is judged without being listed
+_SHARED = tuple(name for name, factor in FACTORS.items() if factor.home != "model")
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Size:
     Args:
         configurations: how many there are.
         seeds: of each configuration.
-        seconds: about how long training takes, compilation aside.
+        seconds: about how long compiling and training take.
         memory: about how many bytes the records take.
     """
 
@@ -65,22 +69,57 @@ def size_of(configurations: Sequence[Configuration], seeds: int, data: Dataset) 
         data: the data set.
 
     Returns:
-        The size. Time counts 6 operations a weight and training example and 2 a measured one,
-        at 50 GFLOP/s a device, and 30 µs a step.
+        The size. Compiling counts :func:`compile_seconds` once for each shape, training
+        :func:`epoch_seconds`, shared by the devices.
     """
     count = len(configurations)
-    chosen = range(count) if count <= _SAMPLE else np.linspace(0, count - 1, _SAMPLE).astype(int)
     seconds = memory = 0.0
-    for position in chosen:
-        configuration = configurations[int(position)]
-        weights = mlp_of(configuration, data).parameters
-        epoch = weights * (6 * len(data.train) + 2 * len(data)) / _FLOPS
-        epoch += _STEP_SECONDS * len(data.train) / configuration.batch
-        seconds += configuration.epochs * epoch
+    chosen = _sample(configurations)
+    for configuration in chosen:
+        seconds += configuration.epochs * epoch_seconds(configuration, data)
         memory += 8 * len(MEASURES) * (configuration.epochs + 1)
         memory += 8 * (2 * len(data.dev) + len(data.test))
     scale = count / len(chosen) * seeds
-    return Size(count, seeds, seconds * scale / len(devices()), memory * scale)
+    shapes = _shapes(configurations)
+    shown = _sample(shapes)
+    compiling = sum(compile_seconds(one, data) for one in shown) * len(shapes) / len(shown)
+    return Size(count, seeds, seconds * scale / len(devices()) + compiling, memory * scale)
+
+
+def epoch_seconds(configuration: Configuration, data: Dataset) -> float:
+    """About how long one device takes for an epoch of one network, measures included.
+
+    6 operations a weight and training example and 2 a measured one, at 50 GFLOP/s, and 30 µs a step
+    and 25 µs a step and layer.
+    """
+    mlp, train = mlp_of(configuration, data), len(data.train)
+    products = mlp.parameters * (6 * train + 2 * len(data)) / _FLOPS
+    step = _STEP_SECONDS + _LAYER_SECONDS * len(mlp.hidden)
+    return products + step * train / configuration.batch
+
+
+def compile_seconds(configuration: Configuration, data: Dataset) -> float:
+    """About how long the programs of one shape are compiled if they are compiled anew."""
+    return _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * len(mlp_of(configuration, data).layers)
+
+
+def _sample(configurations: Sequence[Configuration]) -> Sequence[Configuration]:
+    count = len(configurations)
+    if count <= _SAMPLE:
+        return configurations
+    return [configurations[int(at)] for at in np.linspace(0, count - 1, _SAMPLE)]
+
+
+def _shapes(configurations: Sequence[Configuration]) -> Sequence[Configuration]:
+    """One configuration of each shape."""
+    if isinstance(configurations, Grid):
+        return configurations.of(_SHARED)
+    return list({shape_of(one): one for one in configurations}.values())
+
+
+def shape_of(configuration: Configuration) -> tuple[Any, ...]:
+    """What networks that one program trains have in common."""
+    return tuple(getattr(configuration, name) for name in _SHARED)
 
 
 def check_size(

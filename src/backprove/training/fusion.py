@@ -48,19 +48,46 @@ def chosen(
     Returns:
         ``map`` or ``vmap``.
     """
+    way = known_way(program, models, device, examples=examples)
+    if way is not None:
+        return way
+    if seconds is None:
+        return _rule(program, device)
+    _decided[_key(program, models, device)] = way = _faster(seconds)
+    _keep()
+    return way
+
+
+def known_way(program: Program, models: int, device: Any, *, examples: int = 0) -> Inner | None:
+    """The faster way as far as it is known without measuring.
+
+    Args:
+        program: what the models share.
+        models: how many there are on a device.
+        device: the device.
+        examples: training examples of an epoch.
+
+    Returns:
+        ``map`` or ``vmap``; None where it is worth a measurement.
+    """
     cpu, size = device.platform == "cpu", program.mlp.parameters
-    rule: Inner = "vmap" if not cpu or size <= _SMALL else "map"
     work = program.mlp.flops * examples * program.epochs * models
     short = work < _WORTH * _OPERATIONS.get(device.platform, _ELSEWHERE)
-    if seconds is None or models == 1 or short or (cpu and size not in _UNSURE):
-        return rule
-    key = f"{device.device_kind}, {os.cpu_count()} cores, {models} models, {program!r}"
+    if models == 1 or short or (cpu and size not in _UNSURE):
+        return _rule(program, device)
+    key = _key(program, models, device)
     if key not in _decided:
         _decided.update(_read())
-    if key not in _decided:
-        _decided[key] = _faster(seconds)
-        _keep()
-    return _decided[key]
+    return _decided.get(key)
+
+
+def _rule(program: Program, device: Any) -> Inner:
+    small = program.mlp.parameters <= _SMALL
+    return "vmap" if device.platform != "cpu" or small else "map"
+
+
+def _key(program: Program, models: int, device: Any) -> str:
+    return f"{device.device_kind}, {os.cpu_count()} cores, {models} models, {program!r}"
 
 
 def _faster(seconds: Callable[[Inner], float]) -> Inner:

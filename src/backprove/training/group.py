@@ -31,7 +31,7 @@ from backprove.training.program import (
 from backprove.training.schedules import multipliers
 from backprove.training.sharing import Sharing
 from backprove.training.state import Learned, Parked, State
-from backprove.training.steps import JUDGED, SHARED, STACKED, at_rest, compiled
+from backprove.training.steps import JUDGED, SHARED, STACKED, Waiting, at_rest, compiled
 
 # Random streams beside those of splits (1) and first weights (2).
 _ORDER_STREAM, _NOISE_STREAM, _MIXUP_STREAM, _SAMPLE_STREAM = 3, 4, 5, 6
@@ -58,6 +58,8 @@ class Group:
             (``vmap``); by default whichever was measured to be faster.
         on: the JAX devices; all by default.
         keep_best: whether states also hold what each model had learned at its best dev loss.
+        waiting: called now and then while a program is compiled that is needed now, with the
+            seconds since it was called before.
 
     Raises:
         SetupError: a model that the program cannot train, or data without the targets of its loss.
@@ -81,6 +83,7 @@ class Group:
         inner: Inner | None = None,
         on: Sequence[Any] | None = None,
         keep_best: bool = False,
+        waiting: Waiting | None = None,
     ) -> None:
         self.program = program
         self.models = tuple(models)
@@ -94,7 +97,7 @@ class Group:
         self.seeds = tuple(sorted({model.seed for model in models}))
         self.splits = [data.split(seed if resplit else None) for seed in self.seeds]
         self.keep_best = keep_best
-        self._resplit = resplit
+        self._resplit, self._waiting = resplit, waiting
         on = tuple(on or devices())[: len(self.models)]
         self._mesh = Mesh(np.array(on), ("models",))
         self._smaller: dict[tuple[int, ...], Group] = {}
@@ -171,7 +174,8 @@ class Group:
         for number, spans in enumerate(turns):
             if number:
                 state = group._moved(state, sharing.lent, sharing.copies)
-            trained = group._programs.run("advance", group._to_advance(state, spans))
+            arguments = group._to_advance(state, spans)
+            trained = group._programs.run("advance", arguments, self._waiting)
             parameters, optimiser, statistics = trained
             state = state._replace(
                 parameters=parameters, optimiser=optimiser, statistics=statistics
@@ -247,7 +251,8 @@ class Group:
 
         Only what is asked for, of the models at some places of the stack, is known.
         """
-        each, seen = self._programs.run("measure", self._to_measure(state, places, what))
+        arguments = self._to_measure(state, places, what)
+        each, seen = self._programs.run("measure", arguments, self._waiting)
         whole, parts = np.asarray(each)[: len(self.models)], np.asarray(self._judged[1])
         found = {}
         for number, part in enumerate(JUDGED):
@@ -400,7 +405,7 @@ class Group:
         self.inner = inner
         spans = np.minimum(self._turns[-1], _TRIED).astype(np.int32)
         state = self.start()
-        self._programs.begin("advance", self._to_advance(state, spans)).result()
+        self._programs.ready("advance", self._to_advance(state, spans), self._waiting)
         arguments = jax.block_until_ready(self._to_advance(state, spans))
         begin = perf_counter()
         jax.block_until_ready(self._programs.run("advance", arguments))
@@ -427,7 +432,7 @@ class Group:
                 state.stack: Group(
                     self.program, [self.models[i] for i in state.stack], self.data,
                     resplit=self._resplit, inner=self.inner, on=tuple(self._mesh.devices.flat),
-                    keep_best=self.keep_best,
+                    keep_best=self.keep_best, waiting=self._waiting,
                 )
             }  # fmt: skip
         return self._smaller[state.stack]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import lru_cache
 from threading import Lock
+from time import perf_counter
 from typing import Any, Literal
 
 import jax
@@ -29,8 +31,8 @@ JUDGED = ("train", "dev", "test")
 class Compiled:
     """What a group runs, compiled once for each shape of the arguments.
 
-    Compiling is work for one core, so programs that are needed soon are begun ahead, each in a
-    thread of its own.
+    Compiling is work for one core, so programs that are needed soon are begun ahead, two at a
+    time, in the order in which they were begun.
 
     Args:
         programs: by name, jitted functions.
@@ -39,14 +41,13 @@ class Compiled:
     def __init__(self, programs: Mapping[str, Any]) -> None:
         self._programs = programs
         self._ready: dict[Any, Future[Any]] = {}
-        self._lock = Lock()
 
     def begin(self, name: str, arguments: tuple[Any, ...]) -> Future[Any]:
         """Compile a program for arguments like these, without waiting for it.
 
         Args:
             name: of the program.
-            arguments: they are not used up.
+            arguments: they are not used up; of arrays to come :class:`jax.ShapeDtypeStruct`.
 
         Returns:
             The compiled program, when it is ready.
@@ -54,20 +55,41 @@ class Compiled:
         leaves, structure = jax.tree.flatten(arguments)
         like = [jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding) for a in leaves]
         key = (name, structure, *((a.shape, a.dtype) for a in like))
-        with self._lock:
-            if key not in self._ready:
+        with _LOCK:
+            known = self._ready.get(key)
+            if known is None or known.cancelled() or (known.done() and known.exception()):
                 shapes = jax.tree.unflatten(structure, like)
-                self._ready[key] = _THREADS.submit(
-                    lambda: self._programs[name].lower(*shapes).compile()
-                )
-            return self._ready[key]
+                known = _THREADS.submit(lambda: self._programs[name].lower(*shapes).compile())
+                self._ready[key] = known
+            return known
 
-    def run(self, name: str, arguments: tuple[Any, ...]) -> Any:
-        """What a program gives for its arguments."""
-        return self.begin(name, arguments).result()(*arguments)
+    def ready(self, name: str, arguments: tuple[Any, ...], waiting: Waiting | None = None) -> Any:
+        """A compiled program.
+
+        Args:
+            name: of the program.
+            arguments: as :meth:`begin` takes them.
+            waiting: called now and then until the program is compiled, with the seconds since.
+        """
+        while True:
+            begun = self.begin(name, arguments)
+            while waiting is not None and not begun.done():
+                since = perf_counter()
+                wait([begun], _PATIENCE)
+                waiting(perf_counter() - since)
+            with suppress(CancelledError):  # by somebody else who wanted it too, and no longer
+                return begun.result()
+
+    def run(self, name: str, arguments: tuple[Any, ...], waiting: Waiting | None = None) -> Any:
+        """What a program gives for its arguments; see :meth:`ready`."""
+        return self.ready(name, arguments, waiting)(*arguments)
 
 
+Waiting = Callable[[float], None]
+
+_PATIENCE = 0.5  # seconds between two calls of who waits
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="compile")
+_LOCK = Lock()
 
 
 @lru_cache(maxsize=64)
