@@ -145,7 +145,8 @@ def test_progress_counts_every_epoch_of_every_model(small):
     _, steps = small
     assert steps[-1].done == steps[-1].total == 8 * 2 * 3
     assert all(a.done <= b.done for a, b in pairwise(steps))
-    assert [step.epoch for step in steps] == [0, 1, 2, 3] * 2
+    trained = [step.epoch for step in steps if step.compiling is None]
+    assert trained == [0, 1, 2, 3] * 2
     assert steps[0].text == "hidden none, 8 models"
 
 

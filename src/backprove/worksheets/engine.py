@@ -49,7 +49,8 @@ def _study(
 
     def told(step: Any) -> None:
         if progress is not None:
-            progress(step.text, step.done, step.total)
+            doing = "" if step.compiling is None else "compiling "
+            progress(doing + step.text, step.done, step.total)
 
     return study(**settings, out=out, progress=watch or told, **asked)
 
