@@ -224,3 +224,53 @@ def test_what_is_printed_does_not_depend_on_what_was_derived_before(
         forms = found.index_form, str(found.matrix_form), found.latex, found.vjp, found.jvp
         printed.add(tuple(map(str, forms)))
     assert len(printed) == 1
+
+
+TEXTBOOK = [
+    (
+        "-mean(y*log(sigmoid(X @ w)) + (1 - y)*log(1 - sigmoid(X @ w)))",
+        "w",
+        {"X": "n d", "w": "d", "y": "n"},
+        "X.T @ (sigmoid(X @ w) - y)/n",
+        "dw = G*X.T @ (sigmoid(X @ w) - y)/n",
+    ),
+    (
+        "-sum(t*log(softmax(z)))",
+        "z",
+        {"z": "k", "t": "k"},
+        "sum(t)*softmax(z) - t",
+        "dz = -G*(t - sum(t)*softmax(z))",
+    ),
+    (
+        "(x - mean(x))/sqrt(var(x) + c)",
+        "x",
+        {"x": "d", "c": ""},
+        "eye(d)/sqrt(c + var(x)) - 1/d/sqrt(c + var(x))"
+        " - outer(x - mean(x), x - mean(x))/d/(c + var(x))**(3/2)",
+        "dx = (G - mean(G) - mean(G * (x - mean(x)))*(x - mean(x))/(c + var(x)))/sqrt(c + var(x))",
+    ),
+    (
+        "X - mean(X, axis=1, keepdims=True)",
+        "X",
+        {"X": "n d"},
+        None,
+        "dX = G - mean(G, axis=1)[:, None]",
+    ),
+    ("log(p/(1 - p))", "p", {"p": ""}, "1/(1 - p) + 1/p", "dp = (1/(1 - p) + 1/p)*G"),
+    ("0.001*sum(x**2)", "x", {"x": "d"}, "0.002*x", "dx = 0.002*G*x"),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "shapes", "matrix", "vjp"), TEXTBOOK)
+def test_answers_are_as_short_as_those_of_a_textbook(text, wrt, shapes, matrix, vjp) -> None:
+    derivation = derive(text, wrt, shapes, domain={"c": "positive"} if "c" in shapes else None)
+    assert isinstance(derivation, Derivation)
+    assert derivation.matrix_form == matrix
+    assert derivation.vjp == vjp
+
+
+def test_conditions_that_all_terms_share_are_printed_once() -> None:
+    derivation = derive("softmax(X)", "X", {"X": "n d"})
+    assert isinstance(derivation, Derivation)
+    expected = "J[i,j,k,l] = ([j=l] - softmax(X)[i,l])·softmax(X)[i,j]·[i=k]"
+    assert derivation.index_form == expected

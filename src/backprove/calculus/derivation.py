@@ -38,6 +38,7 @@ from backprove.calculus.verification import (
 from backprove.errors import DomainError, Span, Unsupported
 from backprove.notation.axes import Axis, Size, shape_text
 from backprove.notation.building import inline
+from backprove.notation.cancelling import cancelled
 from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
@@ -234,7 +235,7 @@ class Derivation(Result):
     def _written_out(self, tensor: Tensor) -> Tensor:
         """A product in the inputs alone, without conditions that the expression assumes."""
         body, _ = inlined(tensor.body, self.program, {})
-        return Tensor(tensor.axes, assumed(body, self.program.assumptions))
+        return Tensor(tensor.axes, cancelled(assumed(body, self.program.assumptions)))
 
     @cached_property
     def jvp(self) -> str:

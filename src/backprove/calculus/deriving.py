@@ -21,6 +21,7 @@ from backprove.calculus.rules import partial
 from backprove.errors import NotationError, Span, UnknownName, Unsupported
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
+from backprove.notation.cancelling import cancelled
 from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.operations import Program
@@ -116,7 +117,7 @@ def _derived(text, wrt, program, array, facts, order, layout, structured) -> Der
         if definitions:
             body, definitions = b.inline(body, definitions), {}
         body, axes = partial(body, array, second), (*axes, *second)
-    body = assumed(body, program.assumptions)
+    body = cancelled(assumed(body, program.assumptions))
     note = ""
     if facts in ("symmetric", "spd"):
         body, note = _symmetric_convention(body, axes, outputs, order, structured, wrt)

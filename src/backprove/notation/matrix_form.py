@@ -267,8 +267,8 @@ def _summed(bound: tuple[Axis, ...], body: Expr) -> Placed:
 def _reduce_all(placed: Placed, bound: tuple[Axis, ...]) -> Placed:
     positions = [k for k, a in enumerate(placed.axes) if a in bound]
     rest = tuple(a for a in placed.axes if a not in bound)
-    options = f", axis={positions[0]}" if rest else ""
-    return Placed(mt.call("sum", placed.term, options=options, kind="sum"), rest)
+    sizes = [a.size for a in bound]
+    return Placed(mt.summed(placed.term, sizes, positions[0] if rest else None), rest)
 
 
 def _written(term: Term) -> tuple[bool, str]:
@@ -371,7 +371,7 @@ class _Contraction:
             raise NoMatrixForm("an index joins more than two matrices")
         weights = self._vector(axis)
         if not neighbours:
-            self.over.append(_total(weights))
+            self.over.append(_total(weights, axis))
         elif len(neighbours) == 1:
             self._absorb(axis, neighbours[0], weights)
         else:
@@ -395,9 +395,9 @@ class _Contraction:
             self._push_scalar(other, mt.trace(mt.matmul([matrices[0], mt.transpose(matrices[1])])))
             return
         if only:
-            self._push_scalar(other, mt.call("sum", mt.hadamard(matrices), kind="sum"))
+            self._push_scalar(other, mt.summed(mt.hadamard(matrices), [axis.size, other.size]))
             return
-        self._push(other, mt.call("sum", mt.hadamard(matrices), options=", axis=1", kind="sum"))
+        self._push(other, mt.summed(mt.hadamard(matrices), [axis.size], 1))
 
     def _push(self, axis: Axis, term: Term) -> None:
         self.vectors.setdefault(axis, []).append((term, Fraction(1)))
@@ -450,7 +450,7 @@ class _Contraction:
         return Placed(mt.scaled(self.coefficient, self.over, self.under, body), (rows, columns))
 
 
-def _total(weights: list[Term]) -> Term:
+def _total(weights: list[Term], axis: Axis) -> Term:
     if not weights:
         raise NoMatrixForm("an empty sum")
     if weights[0].kind == "spent":
@@ -459,9 +459,7 @@ def _total(weights: list[Term]) -> Term:
         return mt.inner(*weights)
     if len(weights) == 1 and weights[0].kind == "diagonal":
         return mt.trace(weights[0].parts[0])
-    if len(weights) == 1 and weights[0].kind == "matmul":
-        pass
-    return mt.call("sum", mt.hadamard(weights), kind="sum")
+    return mt.summed(mt.hadamard(weights), [axis.size])
 
 
 def _norm_power(base: Expr, exponent: Fraction) -> tuple[Placed, Fraction] | None:

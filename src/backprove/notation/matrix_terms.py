@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from backprove import functions
@@ -80,6 +81,8 @@ class Term:
     flip: Callable[[], Term] | None = field(default=None, compare=False)
     closed: str = ""
     """The LaTeX with the argument of a function in parentheses, for use among other factors."""
+    counted: tuple[str, ...] = ()
+    """The sizes of the axes that a sum runs over."""
 
     def within(self, strength: int) -> str:
         """The text, in parentheses if it binds less than ``strength``."""
@@ -185,6 +188,46 @@ def call(name: str, *args: Term, options: str = "", kind: str = "call") -> Term:
     return Term(
         text, rf"\operatorname{{{shown}}}{lower}\left({inside}\right)", parts=args, kind=kind
     )
+
+
+def summed(term: Term, sizes: Sequence[Size], axis: int | None = None) -> Term:
+    """The sum over all axes, or along one, of sizes ``sizes``; ``sum(X, axis=0)`` for ``X.T``."""
+    if axis is not None and len((turned := transpose(term)).text) < len(term.text):
+        term, axis = turned, 1 - axis
+    options = "" if axis is None else f", axis={axis}"
+    found = call("sum", term, options=options, kind="sum")
+    return replace(found, counted=tuple(str(s) for s in sizes))
+
+
+def _averaged(term: Term) -> Term:
+    """The mean that a sum divided by its number of terms is, or the variance."""
+    options = term.text.removeprefix(f"sum({term.parts[0].text}").removesuffix(")")
+    inner = term.parts[0]
+    if inner.kind == "power" and inner.text.endswith("**2") and inner.parts[0].kind == "plus":
+        deviation = inner.parts[0]
+        for value in deviation.parts:
+            mean = call("mean", value, options=options)
+            if deviation.text in (
+                f"{value.text} - {mean.text}",
+                f"{value.text} - {mean.text}[:, None]",
+            ):
+                return call("var", value, options=options)
+    return call("mean", inner, options=options)
+
+
+def with_means(over: Sequence[Term], under: Sequence[Term]) -> tuple[list[Term], list[Term]]:
+    """Factors in which a sum over n entries, divided by n, is a mean."""
+    top, bottom = list(over), list(under)
+    for place, term in enumerate(top):
+        left = [u.text for u in bottom]
+        if term.kind == "hadamard":
+            parts, bottom = with_means(term.parts, bottom)
+            top[place] = hadamard(parts)
+        elif term.counted and not Counter(term.counted) - Counter(left):
+            for size in term.counted:
+                del bottom[[u.text for u in bottom].index(size)]
+            top[place] = _averaged(term)
+    return top, bottom
 
 
 def applied_latex(template: str, args: Sequence[str], single: bool) -> tuple[str, str]:
@@ -300,8 +343,11 @@ def scaled(
     coefficient: Fraction, over: Sequence[Term], under: Sequence[Term], body: Term | None
 ) -> Term:
     """``coefficient * scalars * body / scalars``."""
-    if coefficient == 1 and not over and not under and body is not None:
-        return body
+    whole, under = with_means([*over, *([body] if body is not None else [])], under)
+    over, body = (whole, None) if body is None else (whole[:-1], whole[-1])
+    whole = [*over, *([body] if body is not None else [])]
+    if coefficient == 1 and not under and len(whole) == 1:
+        return whole[0]
     decimal = decimal_text(coefficient) is not None
     n, d = (
         (abs(coefficient), 1) if decimal else (abs(coefficient.numerator), coefficient.denominator)
