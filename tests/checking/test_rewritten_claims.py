@@ -183,3 +183,18 @@ def test_the_same_claim_gets_the_same_text_again() -> None:
     claim = f"outer(W2.T @ (W2 @ h + b2 - y)*(1 + h**2), x) {HIDDEN}"
     first, second = (check(LOSS, "W1", claim, MLP) for _ in range(2))
     assert first.message == second.message
+
+
+COUNTED = [
+    (r"J_i = x_{i-1}[i > 1] + x_{i+1}[i < d]", "counted from 1; in text"),
+    (r"J_{i} = x_{i-1}\,[i > 0] + x_{i+1}\,[i < d-1]", "counted from 0; in LaTeX"),
+]
+
+
+@pytest.mark.parametrize(("claim", "part"), COUNTED)
+def test_a_wrong_claim_that_counts_entries_otherwise_is_told_so(claim: str, part: str) -> None:
+    verdict = check("sum(x[1:]*x[:-1])", "x", claim, {"x": "d"})
+    assert verdict.kind == "wrong"
+    assert part in verdict.message
+    latex = r"J_{i} = x_{i-1}\,[i > 1] + x_{i+1}\,[i < d]"
+    assert check("sum(x[1:]*x[:-1])", "x", latex, {"x": "d"}).kind == "right"

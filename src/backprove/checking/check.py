@@ -21,6 +21,7 @@ from backprove.checking.comparison import (
     kink_values_differ,
     prove_equal,
 )
+from backprove.checking.counting import with_other_count
 from backprove.checking.equalities import (
     check_equality,
     entry_text,
@@ -139,11 +140,17 @@ def _checked(question: Question, claim: str) -> Verdict:
         verdict.claim = written
         return verdict
     read = classify_claim(claim, question.symbols)
+    symbols = question.symbols
+
+    def judge(plain: str) -> Verdict:
+        return _judged(question, plain)
+
     if read.kind == "latex":
         symbols = {**question.symbols, **upstream_of(question, claim)}
-        verdict = through_latex(claim, symbols, lambda plain: _judged(question, plain))
+        verdict = through_latex(claim, symbols, judge)
     else:
-        verdict = _judged(question, claim)
+        verdict = judge(claim)
+    verdict = with_other_count(claim, verdict, symbols, judge, read.kind == "latex")
     verdict.claim = written
     return verdict
 

@@ -28,17 +28,21 @@ class IndexedReader(WordReader, ABC):
         ranks: the number of axes of every known name.
         sizes: the names of sizes.
         bound: the letters on the left side and of the sums around the current place.
-        from_zero: those of them that a sum counts from 0.
+        first: the number of the first entry of an array, 1 or 0.
+        counted_else: letters of sums that begin at another number.
         has_left: True if a left side names all indices that no sum binds.
         letters_allowed: True inside brackets such as ``[i = j]``, where letters are indices.
     """
 
-    def __init__(self, latex: str, ranks: Mapping[str, int], sizes: set[str]) -> None:
+    def __init__(
+        self, latex: str, ranks: Mapping[str, int], sizes: set[str], first: int = 1
+    ) -> None:
         super().__init__(latex)
+        self.first = first
         self.ranks = dict(ranks)
         self.sizes = sizes
         self.bound: set[str] = set()
-        self.from_zero: set[str] = set()
+        self.counted_else: set[str] = set()
         self.has_left = False
         self.letters_allowed = False
 
@@ -49,15 +53,16 @@ class IndexedReader(WordReader, ABC):
     # --- letters ----------------------------------------------------------------------------
 
     @contextmanager
-    def binding(self, letters: Sequence[str], from_zero: bool = False) -> Iterator[None]:
-        """Letters that a sum binds, for its body."""
-        before = self.bound, self.from_zero
+    def binding(self, letters: Sequence[str], begin: int | None = None) -> Iterator[None]:
+        """Letters that a sum binds, for its body; it may say at which number it begins."""
+        before = self.bound, self.counted_else
         self.bound = self.bound.union(letters)
-        self.from_zero = self.from_zero.difference(letters).union(letters if from_zero else ())
+        elsewhere = letters if begin not in (None, self.first) else ()
+        self.counted_else = self.counted_else.difference(letters).union(elsewhere)
         try:
             yield
         finally:
-            self.bound, self.from_zero = before
+            self.bound, self.counted_else = before
 
     def index_word(self, word: Word) -> str:
         """The letter or number of an index."""
@@ -105,7 +110,7 @@ class IndexedReader(WordReader, ABC):
             if name in self.bound or name not in self.sizes or not self.has_left:
                 return joined(span, name)
         index = _IndexOfWords(self, group, span).read()
-        found = index - 1
+        found = index - self.first
         if not index.terms and (found.offset.constant or 0) < 0:
             raise self.error(
                 "entries are counted from 1 in LaTeX",
@@ -175,7 +180,8 @@ class IndexedReader(WordReader, ABC):
             read = zip(sides, spans, strict=True)
             indices = [_IndexOfWords(self, side, span).read() for side, span in read]
             low = any(not i.terms and i.offset.constant == 0 for i in indices)
-            shown = [index_in_text(i if low else i - 1, lambda axis: axis.name) for i in indices]
+            less = 0 if low else self.first
+            shown = [index_in_text(i - less, lambda axis: axis.name) for i in indices]
         items: list[str | Piece] = [joined(spans[0], shown[0])]
         for sign, span, side in zip(signs, spans[1:], shown[1:], strict=True):
             items += [joined(sign.span, RELATIONS[sign.text]), joined(span, side)]
@@ -209,8 +215,8 @@ class IndexedReader(WordReader, ABC):
 
     # --- letters of sums --------------------------------------------------------------------
 
-    def binders(self, start: Word) -> tuple[Piece, list[str], bool]:
-        """The letters below a sum as text, their names, and whether they are counted from 0."""
+    def binders(self, start: Word) -> tuple[Piece, list[str], int | None]:
+        """The letters below a sum as text, their names, and the number at which it begins."""
         if not self.accept("_"):
             raise self.error(f"'{start.text}' needs its index", start.span, r"Write \sum_{m}.")
         below = _with_numbers(self.script())
@@ -227,7 +233,7 @@ class IndexedReader(WordReader, ABC):
                 shown = joined(group[0].span, f"{name}<{size_text(size)}")
             items += [",", shown] if items else [shown]
             names.append(name)
-        return joined(below[0].span, *items), names, False
+        return joined(below[0].span, *items), names, None
 
     def _groups_of_binders(self, below: list[Word]) -> list[list[Word]]:
         """``m, l \\le n``: letters, each with the size that it may have."""
@@ -251,7 +257,7 @@ class IndexedReader(WordReader, ABC):
                 return groups
         raise self.unsupported("a condition under a sum", below[0].span, r"Multiply by [i \ne j].")
 
-    def _range(self, below: list[Word]) -> tuple[Piece, list[str], bool]:
+    def _range(self, below: list[Word]) -> tuple[Piece, list[str], int | None]:
         """``_{m=1}^{n}`` and ``_{m=0}^{n-1}``."""
         if len(below) < 3 or below[1].text != "=" or not self.accept("^"):
             raise self.error("expected a range such as _{m=1}^{d}", below[0].span)
@@ -260,9 +266,8 @@ class IndexedReader(WordReader, ABC):
         high = self.size_of_words(self.script())
         if low.constant not in (0, 1):
             raise self.error("a sum starts at 0 or 1", below[2].span)
-        from_zero = low == 0
-        text = f"{name}<{size_text(high + 1 if from_zero else high)}"
-        return joined(below[0].span, text), [name], from_zero
+        text = f"{name}<{size_text(high + 1 - low)}"
+        return joined(below[0].span, text), [name], low.constant
 
     def floor(self) -> Piece:
         """``\\lfloor n / 2 \\rfloor`` of sizes, as a value."""
@@ -387,15 +392,16 @@ class _IndexOfWords:
         reader = self.reader
         if name not in reader.bound and name in reader.sizes:
             return Index.of(Size.named(name))
-        if name in reader.from_zero:
+        if name in reader.counted_else:
             raise reader.error(
-                f"the sum over '{name}' starts at 0, but entries are counted from 1 in LaTeX",
+                f"the sum over '{name}' starts at {1 - reader.first}, but entries are counted "
+                f"from {reader.first} in LaTeX",
                 word.span,
                 r"Write the sum from 1, as in \sum_{m=1}^{n}.",
             )
         # Nothing is known of the size of its axis; a letter that counts from 1 is one more.
         axis = self.axes.setdefault(name, Axis(Size.named(f"⟨{name}⟩"), name))
-        return Index.of(axis) + 1
+        return Index.of(axis) + reader.first
 
 
 def _quotient(dividend: Index, divisor: Size) -> Index:

@@ -85,7 +85,7 @@ _SUFFIX = re.compile(r"\\(?:text|mathrm)\s*\{\s*(?:with|where)\s*:?\s*\}")
 
 
 def latex_to_text(
-    latex: str, symbols: Mapping[str, Array], *, sizes: set[str] | None = None
+    latex: str, symbols: Mapping[str, Array], *, sizes: set[str] | None = None, first: int = 1
 ) -> LatexText:
     """The text that a LaTeX formula stands for.
 
@@ -93,6 +93,7 @@ def latex_to_text(
         latex: a formula or a claim, with or without ``$``.
         symbols: the declared symbols; their shapes tell what a product is.
         sizes: names of sizes beyond those in the shapes of ``symbols``.
+        first: the number of the first entry of an array: 1, or 0 for those who count so.
 
     Returns:
         The text with its places. Entries are written ``X[i,l]``, sums ``Σ_{m}``, so that
@@ -116,7 +117,8 @@ def latex_to_text(
         return shape
     names = {n for a in symbols.values() for s in a.shape for n in s.names()} | (sizes or set())
     with deep_recursion():
-        piece, row = _Reader(latex, {n: len(a.shape) for n, a in symbols.items()}, names).claim()
+        ranks = {n: len(a.shape) for n, a in symbols.items()}
+        piece, row = _Reader(latex, ranks, names, first).claim()
     places = tuple(span for text, span in piece.parts for _ in text)
     return LatexText(latex, piece.text, places, row)
 
@@ -407,8 +409,8 @@ class _Reader(EnclosedReader):
     def _total(self) -> Piece:
         """``\\sum_{m} body``: the body is the product that follows."""
         start = self.take()
-        binders, letters, from_zero = self.binders(start)
-        with self.binding(letters, from_zero):
+        binders, letters, begin = self.binders(start)
+        with self.binding(letters, begin):
             body = self.term()
         if body.rank:
             raise self.unsupported("a sum over an index of arrays", body.span, "Write its entries.")
@@ -417,8 +419,8 @@ class _Reader(EnclosedReader):
 
     def _over_index(self, name: str, start: Word) -> Piece:
         """``\\max_{m} z_m`` and ``\\operatorname{softmax}_{m}(z_m)_{i}``."""
-        binders, letters, from_zero = self.binders(start)
-        with self.binding(letters, from_zero):
+        binders, letters, begin = self.binders(start)
+        with self.binding(letters, begin):
             if BINDERS[name] and self.word.text not in _CLOSING:
                 raise self.error(f"expected '(' after '{name}' and its index")
             body = self._group() if BINDERS[name] else self.factor()

@@ -29,8 +29,10 @@ class SymbolReader(IndexedReader):
         letters_on_left: the letters of the left side that was read last, if one was.
     """
 
-    def __init__(self, latex: str, ranks: Mapping[str, int], sizes: set[str]) -> None:
-        super().__init__(latex, ranks, sizes)
+    def __init__(
+        self, latex: str, ranks: Mapping[str, int], sizes: set[str], first: int = 1
+    ) -> None:
+        super().__init__(latex, ranks, sizes, first)
         self.one_letter = False
         self.depth = 0
         self.bars = 0
