@@ -198,3 +198,61 @@ def test_a_wrong_claim_that_counts_entries_otherwise_is_told_so(claim: str, part
     assert part in verdict.message
     latex = r"J_{i} = x_{i-1}\,[i > 1] + x_{i+1}\,[i < d]"
     assert check("sum(x[1:]*x[:-1])", "x", latex, {"x": "d"}).kind == "right"
+
+
+LINEAR = {"X": "n d", "W": "k d"}
+VJPS = [
+    ("dL/dW = (dL/dY).T @ X", "right"),
+    ("dL/dW = X.T @ (dL/dY)", "wrong"),
+    ("W_bar = Y_bar.T @ X", "right"),
+    ("W_grad = grad_out.T @ X", "right"),
+    ("grad_W = X.T @ grad_out", "wrong"),
+    ("dL/dW_ij = Σ_m dL/dY_mi X_mj", "right"),
+    (r"\frac{\partial L}{\partial W} = \left(\frac{\partial L}{\partial Y}\right)^\top X", "right"),
+    (r"\frac{\partial L}{\partial W} = X^\top \frac{\partial L}{\partial Y}", "wrong"),
+    (r"\bar W = G^\top X", "right"),
+    (r"\overline{W} = \overline{Y}^\top X", "right"),
+    (r"\bar W_{ij} = \sum_m \bar{Y}_{mi} X_{mj}", "right"),
+    (r"\bar W_{ij} = \sum_m \bar{Y}_{mj} X_{mi}", "wrong"),
+    (r"\nabla_W L = (\nabla_Y L)^\top X", "right"),
+    (
+        r"\frac{\partial L}{\partial W_{ij}} = \sum_{m} \frac{\partial L}{\partial Y_{mi}} X_{mj}",
+        "right",
+    ),
+]
+
+
+@pytest.mark.parametrize(("claim", "kind"), VJPS)
+def test_a_vjp_is_read_however_the_gradient_of_a_later_scalar_is_written(claim, kind) -> None:
+    assert check("X @ W.T", "W", claim, LINEAR).kind == kind
+
+
+LEFT_SIDES = [
+    ("tanh(x)", "x", {"x": ""}, "f'(x) = 1 - tanh(x)**2", 1),
+    ("tanh(x)", "x", {"x": ""}, r"\phi'(x) = 1 - \tanh^2 x", 1),
+    ("x**3", "x", {"x": ""}, "f''(x) = 6*x", 2),
+    ("x[0]*x[1]", "x", {"x": "d"}, r"\nabla f_i = x_2 [i = 1] + x_1 [i = 2]", 1),
+    ("sum(x**2)", "x", {"x": "d"}, r"(\nabla f)_i = 2 x_i", 1),
+    ("sum(x**2)", "x", {"x": "d"}, r"\left[\nabla_x f\right]_{i} = 2 x_i", 1),
+]
+
+
+@pytest.mark.parametrize(("f", "wrt", "shapes", "claim", "order"), LEFT_SIDES)
+def test_usual_left_sides_are_read(f, wrt, shapes, claim, order) -> None:
+    assert check(f, wrt, claim, shapes, order=order).kind == "right"
+    assert check(f, wrt, claim.replace("=", "= 2*" if "\\" not in claim else "= 3", 1), shapes,
+                 order=order).kind == "wrong"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "claim", [r"\frac{\partial s_1}{\partial z_2} = -s_1 s_2", "ds1/dz2 = -s1*s2", "∂s_1/∂z_2 = 0"]
+)
+def test_one_entry_alone_is_refused_and_not_judged(claim: str) -> None:
+    with pytest.raises(NotationError, match="one entry of a derivative"):
+        check("softmax(z)", "z", claim, {"z": "k"})
+
+
+def test_a_wrong_claim_about_single_entries_is_judged_at_sizes_that_have_them() -> None:
+    # No scalar rule can be looked for at sizes 1: the entry x[1] assumes two entries.
+    for claim in ("J[i] = 3*x[1]*[i==0] + x[0]*[i==0]", "x[1]*eye(d)[1] + x[0]*eye(d)[0]"):
+        assert check("x[0]*x[1]", "x", claim, {"x": "d"}).kind == "wrong"

@@ -157,9 +157,13 @@ def points(
         scales: how far free real entries spread, in turn; several reach both sides of kinks.
 
     Raises:
-        DomainError: no point was found; the message names the operation that fails.
+        DomainError: no point was found; the message names the operation that fails, or what the
+            expression assumes of its sizes.
     """
     choices = [sizes] if sizes is not None else _size_choices(program)
+    for condition, reason in program.assumptions:
+        if any(condition.at(chosen) < 0 for chosen in choices):
+            raise DomainError(f"the sizes do not fit the expression, which assumes that {reason}")
     arrays = [*program.symbols.values(), *extra]
     rng = np.random.default_rng(seed)
     failure = ""

@@ -28,6 +28,7 @@ from backprove.checking.equalities import (
     message_of,
     read_matrix_claim,
 )
+from backprove.checking.left_sides import refuse_single_entry, with_usual_left, with_usual_names
 from backprove.checking.misfits import is_misfit, judge_misfit
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.question import Arrangement, Question
@@ -36,7 +37,7 @@ from backprove.checking.structure_claims import judge_shape, judge_structure
 from backprove.checking.tidying import tidied_claim, with_left_side, without_modules
 from backprove.checking.trial import printed
 from backprove.checking.verdict import Verdict
-from backprove.checking.vjp_claims import is_vjp, judge_vjp, read_vjp, upstream_of
+from backprove.checking.vjp_claims import is_vjp, judge_vjp, read_vjp, upstream_in, upstream_of
 from backprove.errors import InputError, NotationError, ShapeError, Span, Unsupported
 from backprove.notation.axes import Size, shape_text
 from backprove.notation.claims import Claim, classify_claim
@@ -139,6 +140,11 @@ def _checked(question: Question, claim: str) -> Verdict:
         )
         verdict.claim = written
         return verdict
+    refuse_single_entry(claim, question.wrt, question.symbols)
+    claim = with_usual_left(claim, question.order)
+    claim = with_usual_names(
+        claim, question.wrt, question.symbols, lambda right: upstream_in(question, right)
+    )
     read = classify_claim(claim, question.symbols)
     symbols = question.symbols
 

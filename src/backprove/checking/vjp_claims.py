@@ -16,6 +16,7 @@ from backprove.notation.axes import shape_text
 from backprove.notation.claims import Claim, classify_claim
 from backprove.notation.expressions import Array, Ref, Tensor
 from backprove.notation.index_reader import read_index_formula
+from backprove.notation.matrix_terms import name_latex
 from backprove.notation.operations import Program
 
 UPSTREAM = ("G", "dY", "dy", "g", "dout", "upstream")
@@ -80,12 +81,19 @@ def _upstream_of_claim(question: Question, read: Claim) -> str | None:
 
 def upstream_of(question: Question, claim: str) -> dict[str, Array]:
     """The upstream gradient under the name that a VJP in LaTeX mentions."""
-    left, sign, right = claim.replace("$", "").partition("=")
-    heads = rf"\s*d{re.escape(question.wrt)}\s*(?:_\w|_\{{[^}}]*\}})?\s*"
+    left, sign, right = claim.replace("$", "").replace(r"\,", "").partition("=")
+    names = {re.escape(question.wrt), re.escape(name_latex(question.wrt))}
+    heads = rf"\s*d(?:{'|'.join(names)})\s*(?:_\w|_\{{[^}}]*\}})?\s*"
     if not sign or not re.fullmatch(heads, left):
         return {}
-    seed = upstream_name(question, re.sub(r"\\bar\s*\{?\s*(\w)\s*\}?", r"\1_bar", right))
+    seed = upstream_in(question, right)
     return {seed: Array(seed, question.derivation.program.output.shape)} if seed else {}
+
+
+def upstream_in(question: Question, right: str) -> str | None:
+    """The name of the upstream gradient in a right side, in text or in LaTeX."""
+    barred = re.sub(r"\\(?:bar|overline)\s*\{?\s*(\w)\s*\}?", r"\1_bar", right)
+    return upstream_name(question, barred)
 
 
 def judge_vjp(question: Question, claim: str, read: Claim) -> Verdict:

@@ -30,7 +30,14 @@ _GREEK_LETTERS: dict[str, str] = dict(
 )
 GREEK = frozenset([*_GREEK_LETTERS, "varepsilon", "vartheta", "varphi", "ell"])
 FONTS = frozenset(_FONTS.split())
-ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\dot": "dot", r"\widehat": "hat"}
+ACCENTS = {
+    r"\hat": "hat",
+    r"\widehat": "hat",
+    r"\bar": "bar",
+    r"\overline": "bar",
+    r"\tilde": "tilde",
+    r"\dot": "dot",
+}
 _SIZE = r"(?:[A-Za-z]\w*|\d+)"
 _SHAPE = re.compile(rf"^\s*\(?\s*{_SIZE}(?:\s*\\times\s*{_SIZE})+\s*\)?\s*$")
 _SPACE = re.compile(
