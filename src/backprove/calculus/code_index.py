@@ -364,13 +364,14 @@ class IndexCode:
         parts = [self._condition(expr.condition), self.piece(expr.yes), self.piece(expr.no)]
         axes = _union(parts)
         condition, yes, no = (self._spread(p, axes) for p in parts)
+        both = condition.python and yes.python and no.python
+        if yes.python and not both:
+            yes = Text(self.writer.array(yes))
+        if no.python and not both:
+            no = Text(self.writer.array(no))
         if condition.python:
             shown = f"({yes.text} if {condition.text} else {no.text})"
-            return Piece(axes, Text(shown, python=yes.python and no.python))
-        if yes.python:
-            yes = Text(self.writer.array(yes))
-        if no.python:
-            no = Text(self.writer.array(no))
+            return Piece(axes, Text(shown, python=both))
         alias = self.writer.target.alias
         return Piece(axes, Text(f"{alias}.where({condition.text}, {yes.text}, {no.text})"))
 
