@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
+from importlib.abc import InspectLoader
 from typing import Any
 
 import jax
@@ -181,21 +178,25 @@ class Forms:
 
 
 def function_of_source(source: str) -> Callable[..., Any]:
-    """The last function of a printed source, imported from a file of its own."""
+    """The last function of a printed source, imported as a module of its own."""
     name = source.rpartition("\ndef ")[2].partition("(")[0]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "printed.py"
-        path.write_text(source, encoding="utf-8")
-        loader = SourceFileLoader("printed", str(path))
-        spec = importlib.util.spec_from_loader("printed", loader)
-        assert spec is not None
-        module = importlib.util.module_from_spec(spec)
-        before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-        try:
-            loader.exec_module(module)
-        finally:
-            sys.dont_write_bytecode = before
+    loader = _Printed(source)
+    spec = importlib.util.spec_from_loader("printed", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
     return getattr(module, name)
+
+
+class _Printed(InspectLoader):
+    """Loads a module from its text, without a file."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def get_source(self, fullname: str) -> str:
+        """The text, whatever the module is called."""
+        return self.source
 
 
 def wrong(form: Form, tolerance: float = 1e-8) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from backprove.studies.statistics import LEVEL, exact_p, fewest_pairs, looks, pa
 from studies.test_studies import toy
 
 REGION = 0.01
+TIMES = int(os.environ.get("BACKPROVE_STUDIES", "100"))
+"""Simulated studies: 100 by default, 500 in CI."""
 
 
 def verdict(differences: np.ndarray, level: float) -> str:
@@ -24,28 +28,27 @@ def verdict(differences: np.ndarray, level: float) -> str:
 
 def share_decided(wrong: str, shift: float, spread: float, plan: tuple[int, ...], level: float):
     stream = np.random.default_rng(17)
-    times = 400
     count = 0
-    for _ in range(times):
+    for _ in range(TIMES):
         differences = stream.normal(shift, spread, plan[-1])
         first = next(
             (v for n in plan if (v := verdict(differences[:n], level)) != "not_decided"), ""
         )
         count += first == wrong
-    return count / times
+    return count / TIMES
 
 
 def test_looking_again_and_again_keeps_false_verdicts_rare():
     plan = looks(8, 12)  # up to 12 seeds the exact test counts all sign patterns, fast
     level = LEVEL / len(plan)
-    allowed = LEVEL + 2 * np.sqrt(LEVEL * (1 - LEVEL) / 400)
+    allowed = LEVEL + 2 * np.sqrt(LEVEL * (1 - LEVEL) / TIMES)
     assert share_decided("better", 0.0, 0.03, plan, level) <= allowed
     # A true difference just outside of the region is the hardest case to call equivalent.
     assert share_decided("equivalent", 0.01, 0.006, plan, level) <= allowed
 
 
 def test_one_look_keeps_false_verdicts_rare_too():
-    allowed = LEVEL + 2 * np.sqrt(LEVEL * (1 - LEVEL) / 400)
+    allowed = LEVEL + 2 * np.sqrt(LEVEL * (1 - LEVEL) / TIMES)
     assert share_decided("better", 0.0, 0.03, (8,), LEVEL) <= allowed
     assert share_decided("equivalent", 0.01, 0.006, (8,), LEVEL) <= allowed
 
