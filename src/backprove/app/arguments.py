@@ -44,6 +44,16 @@ def values_of(text: str) -> dict[str, Any]:
     return {name: number_or_list(value) for name, (_, value) in found.items()}
 
 
+def weights_of(text: str) -> dict[str, Any]:
+    """``W1=[[1, 1/2]], b1=0`` as exact numbers and lists by name."""
+    from backprove.worksheets.facts import exact_numbers
+    from backprove.worksheets.reading import assignments
+    from backprove.worksheets.source import Piece
+
+    found = assignments(Piece.of(text))
+    return {name: exact_numbers(value, value.text) for name, (_, value) in found.items()}
+
+
 def settings_of(text: str) -> dict[str, Any]:
     """``hidden=none,512 lr=0.01`` as the settings of a study."""
     from backprove.worksheets.source import Piece

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 import backprove as bp
+from backprove.app.fact_claims import Claims, end, show_with
 from backprove.app.failures import guarded
-from backprove.app.output import check_destination, report_of, show, write_report
-from backprove.results import Result
+from backprove.app.output import check_destination
 
 Name = Annotated[str, typer.Argument(help="Such as symmetry, zero_gradient, dropout, vanishing.")]
 Settings = Annotated[
@@ -24,14 +24,18 @@ Output = Annotated[
 
 @guarded
 def prove(
-    name: Name, settings: Settings = None, as_json: AsJson = False, output: Output = None
+    name: Name,
+    settings: Settings = None,
+    claim: Claims = None,
+    as_json: AsJson = False,
+    output: Output = None,
 ) -> None:
     """State a theorem about a network, with its proof and the run that shows it.
 
     \b
     backprove prove symmetry "network=tanh(4)+linear(1)" init=constant:0.5
     """
-    _answer("prove", name, settings, as_json, output)
+    _answer("prove", name, settings, claim, as_json, output)
 
 
 @guarded
@@ -43,11 +47,16 @@ def experiment(
     \b
     backprove experiment dropout p=0.3
     """
-    _answer("experiment", name, settings, as_json, output)
+    _answer("experiment", name, settings, None, as_json, output)
 
 
 def _answer(
-    kind: str, name: str, settings: list[str] | None, as_json: bool, output: Path | None
+    kind: str,
+    name: str,
+    settings: list[str] | None,
+    claims: list[str] | None,
+    as_json: bool,
+    output: Path | None,
 ) -> None:
     from backprove.app.arguments import settings_of
 
@@ -55,7 +64,6 @@ def _answer(
     asked: dict[str, Any] = settings_of(text) if text else {}
     if output:
         check_destination(output)
-    result: Result = getattr(bp, kind)(name, **asked)
-    show(result, as_json=as_json)
-    if output:
-        write_report(output, report_of(f"{kind} {name} {text}".strip(), result))
+    result = getattr(bp, kind)(name, **asked)
+    source = f"{kind} {name} {text}".strip()
+    end(show_with(result, claims, source, as_json=as_json, output=output))

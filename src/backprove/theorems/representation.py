@@ -11,6 +11,7 @@ from backprove.results import Block, Details, Evidence, Heading, Plane, Result, 
 from backprove.theorems.best_fit import BestFit
 from backprove.theorems.certificates import Line, lines_of
 from backprove.theorems.plane_picture import meeting_plane, plane_of
+from backprove.theorems.theorem import Fact
 
 _SHOWN_POINTS = 64
 
@@ -42,6 +43,25 @@ class Representation(Result):
         """Hidden units, output unit and skip weights, exact; None without them."""
         found = (self.certificate or {}).get("weights")
         return _plain(found) if found else None
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """What was decided, by the names that claims use."""
+        found: dict[str, Fact] = {}
+        if self.possible is not None:
+            said = f"weights of the network give {self.subject}"
+            found["possible"] = Fact(self.possible, "proved", f"some {said}")
+            found["impossible"] = Fact(not self.possible, "proved", f"no {said}")
+        fit = self.best_fit
+        if fit is not None and fit.mean_squared_error is not None:
+            error = "the smallest mean squared error"
+            found["mean_squared_error"] = Fact(fit.mean_squared_error, "proved", error)
+        if fit is not None and fit.accuracy is not None:
+            found["accuracy"] = Fact(fit.accuracy, "proved", "the best accuracy of a cut")
+        hidden = self.problem["network"]["hidden"]
+        if self.possible and hidden:
+            found["units"] = Fact(hidden[1], "proved", "units of the hidden layer")
+        return found
 
     @property
     def picture(self) -> Plane | None:

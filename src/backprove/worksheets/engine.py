@@ -14,8 +14,8 @@ from backprove.functions import describe, function_figure
 from backprove.graphs import graph
 from backprove.graphs.claims import check_run
 from backprove.results import Result
-from backprove.theorems import Fact, represent
-from backprove.theorems.given_weights import GivenWeights, given_weights
+from backprove.theorems import represent
+from backprove.theorems.given_weights import given_weights
 from backprove.theorems.named import experiment, prove
 
 
@@ -74,29 +74,6 @@ def _represent(table: str, network: str, mode: str, weights: dict[str, Any]) -> 
     return represent(table, network=network, by=by, width="minimal" if mode == "minimal" else width)
 
 
-def _represented(answer: Any) -> dict[str, Fact]:
-    if isinstance(answer, GivenWeights):
-        return answer.facts
-    facts = {}
-    if answer.possible is not None:
-        text = f"some weights of the network give {answer.subject}"
-        facts["possible"] = Fact(answer.possible, "proved", text)
-        facts["impossible"] = Fact(
-            not answer.possible, "proved", f"no weights of the network give {answer.subject}"
-        )
-    fit = answer.best_fit
-    if fit is not None and fit.mean_squared_error is not None:
-        facts["mean_squared_error"] = Fact(
-            fit.mean_squared_error, "proved", "the smallest mean squared error"
-        )
-    if fit is not None and fit.accuracy is not None:
-        facts["accuracy"] = Fact(fit.accuracy, "proved", "the best accuracy of a cut")
-    hidden = answer.problem["network"]["hidden"]
-    if answer.possible and hidden:
-        facts["units"] = Fact(hidden[1], "proved", "units of the hidden layer")
-    return facts
-
-
 @dataclass(frozen=True)
 class Engine:
     """What answers: one function for each question that a statement can ask.
@@ -116,7 +93,6 @@ class Engine:
         experiment: ``experiment(name, settings)``, the run alone.
         represent: ``represent(table, network, mode, weights)``, whether a network can give the
             targets, or what it computes with given weights.
-        represented: the facts of such an answer, by name.
     """
 
     derive: Callable[..., Result] = derive
@@ -129,4 +105,3 @@ class Engine:
     prove: Callable[..., Result] = _prove
     experiment: Callable[..., Result] = _experiment
     represent: Callable[..., Result] = _represent
-    represented: Callable[[Any], dict[str, Fact]] = _represented

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
@@ -34,6 +34,30 @@ class FactLike(Protocol):
     def shapes(self) -> Mapping[str, str]: ...
 
 
+class HasFacts(Protocol):
+    """A theorem, a representation, or the run of given weights."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+def check_fact(result: HasFacts, claim: str) -> Verdict:
+    """The verdict on a claim about the facts that a result names.
+
+    Args:
+        result: what ``bp.prove``, ``bp.experiment`` or ``bp.represent`` gave.
+        claim: the name of a fact, with its value where it is not just true or false.
+
+    Raises:
+        WorksheetError: the result has no such fact, or the value cannot be read.
+
+    >>> import backprove as bp
+    >>> check_fact(bp.represent("xor", network="relu(1)"), "accuracy = 3/4").kind
+    'right'
+    """
+    return _judged(Piece.of(claim), result.facts)
+
+
 @dataclass
 class FactsSubject(Subject):
     """Claims about named facts.
@@ -41,12 +65,12 @@ class FactsSubject(Subject):
     Args:
         asked: all that the facts depend on, as JSON-ready data.
         find: gives the facts when they are first needed.
-        reproduce: how to get them.
+        reproduce: how to get them, with claims about them.
     """
 
     asked: Any
     find: Callable[[], Mapping[str, FactLike]]
-    reproduce: Reproduction
+    reproduce: Callable[[Sequence[str]], Reproduction]
     _facts: Mapping[str, FactLike] | None = None
 
     @property
@@ -60,7 +84,7 @@ class FactsSubject(Subject):
         for name, piece in options.items():
             raise piece.error(f"'{name}' does not apply to a claim about a theorem")
         with session.locating(claim):
-            return self._judged(claim)
+            return _judged(claim, self.facts)
 
     def key(self, claim: Piece, session: Session, options: dict[str, Piece]) -> Any:
         return ["fact", self.asked, claim.text]
@@ -68,28 +92,29 @@ class FactsSubject(Subject):
     def reproduction(
         self, claim: Piece, session: Session, options: dict[str, Piece]
     ) -> Reproduction:
-        return self.reproduce
+        return self.reproduce([claim.text])
 
-    def _judged(self, claim: Piece) -> Verdict:
-        found = _CLAIM.fullmatch(claim.text.strip())
-        name = found["name"] if found else claim.text
-        fact = self.facts.get(name)
-        if found is None or fact is None:
-            close = get_close_matches(name, list(self.facts), n=1)
-            meant = f"Is '{close[0]}' meant? " if close else ""
-            raise claim.error(
-                f"the answer above has no fact '{name[:40]}'",
-                f"{meant}Its facts: {', '.join(self.facts)}.",
-            )
-        if isinstance(fact.value, bool):
-            return _judged_truth(claim, fact, found["not"] is None, found["value"])
-        if not found["value"] or found["not"]:
-            raise claim.error(
-                f"'{name}' is no statement that is true or false", f"Write {name} = ..."
-            )
-        if isinstance(fact.value, str):
-            return _judged_formula(claim, fact, found["value"])
-        return _judged_number(claim, fact, found["value"])
+
+def _judged(claim: Piece, facts: Mapping[str, FactLike]) -> Verdict:
+    found = _CLAIM.fullmatch(claim.text.strip())
+    name = found["name"] if found else claim.text
+    fact = facts.get(name)
+    if found is None or fact is None:
+        close = get_close_matches(name, list(facts), n=1)
+        meant = f"Is '{close[0]}' meant? " if close else ""
+        raise claim.error(
+            f"the answer above has no fact '{name[:40]}'",
+            f"{meant}Its facts: {', '.join(facts)}."
+            if facts
+            else "It names none; a claim stands below 'prove', 'symmetry' or 'represent'.",
+        )
+    if isinstance(fact.value, bool):
+        return _judged_truth(claim, fact, found["not"] is None, found["value"])
+    if not found["value"] or found["not"]:
+        raise claim.error(f"'{name}' is no statement that is true or false", f"Write {name} = ...")
+    if isinstance(fact.value, str):
+        return _judged_formula(claim, fact, found["value"])
+    return _judged_number(claim, fact, found["value"])
 
 
 def _judged_truth(claim: Piece, fact: FactLike, positive: bool, value: str) -> Verdict:

@@ -109,7 +109,10 @@ def derive_command(command: str, asked: tuple[Any, ...], options: Mapping[str, A
     "backprove derive 'x**2' --wrt x --shape x=n"
     """
     function, wrt, *claim, shapes = asked
-    words = ["backprove", command, quote(function), *map(quote, claim), "--wrt", wrt]
+    said = [quote(text) for text in (function, *claim)]
+    # A text that begins with a minus would be read as an option, such as -h*x.
+    dashed = any(text.startswith("-") for text in (function, *claim))
+    words = ["backprove", command, *([] if dashed else said), "--wrt", wrt]
     for name, shape in shapes.items():
         words += ["--shape", quote(f"{name}={shape}")]
     for name, domain in (options.get("domain") or {}).items():
@@ -117,7 +120,7 @@ def derive_command(command: str, asked: tuple[Any, ...], options: Mapping[str, A
     for option in ("order", "layout"):
         if options.get(option):
             words += [f"--{option}", str(options[option])]
-    return " ".join(words)
+    return " ".join([*words, *(["--", *said] if dashed else [])])
 
 
 def derive_python(command: str, asked: tuple[Any, ...], options: Mapping[str, Any]) -> str:

@@ -128,10 +128,12 @@ class GraphSubject(Subject):
     def of_run(self, claims: Sequence[str] = ()) -> Reproduction:
         """How to run the graph again, with claims about it."""
         at = ", ".join(f"{name}={value}" for name, value in self.values.items())
-        words = ["backprove graph", quote(self.function), "--at", quote(at)]
+        dashed = self.function.startswith("-")  # it would be read as an option
+        words = ["backprove graph", *([] if dashed else [quote(self.function)]), "--at", quote(at)]
         for name, shape in self.shapes.items():
             words += ["--shape", quote(f"{name}={shape}")]
         words += [f"--claim {quote(claim)}" for claim in claims]
+        words += ["--", quote(self.function)] if dashed else []
         named = "".join(f", {name}={value!r}" for name, value in self.values.items())[2:]
         shapes = f", {dict(self.shapes)!r}" if self.shapes else ""
         python = f"bp.graph({self.function!r}{shapes}).run({named})"

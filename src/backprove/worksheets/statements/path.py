@@ -8,7 +8,7 @@ from typing import Any
 from backprove.graphs.numerals import count_text, shown
 from backprove.results import Table, Text
 from backprove.worksheets.reading import name_of
-from backprove.worksheets.session import Session
+from backprove.worksheets.session import Reproduction, Session
 from backprove.worksheets.source import Piece
 from backprove.worksheets.statement import Answer, Statement, statement
 from backprove.worksheets.statements.graph import GraphSubject
@@ -44,6 +44,13 @@ class Path(Statement):
         count = f"{count_text(found.count)} {'path' if found.count == 1 else 'paths'}"
         text = f"{count} from `{found.start}` to `{found.output}`: {found.text}."
         return Answer([Text(text), *table], {"kind": "paths", **found.to_dict()})
+
+    def reproduction(self, session: Session) -> Reproduction | None:
+        subject = session.subject
+        if not isinstance(subject, GraphSubject):
+            return None
+        run = subject.of_run()
+        return Reproduction(run.command, f"{run.python}.paths({self.start.text!r})")
 
     def key(self, session: Session) -> Any:
         subject = session.subject

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from shlex import quote
+from fractions import Fraction
+from shlex import join
 from typing import Any, ClassVar
 
 from backprove.results import Result
@@ -43,7 +44,7 @@ class Prove(Statement):
         def find() -> Mapping[str, Any]:
             return self._result(session).facts  # type: ignore[attr-defined]
 
-        session.subject = FactsSubject(self.key(session), find, self.reproduction(session))
+        session.subject = FactsSubject(self.key(session), find, self.with_claims)
 
     def run(self, session: Session) -> Answer:
         result = self._result(session)
@@ -56,10 +57,19 @@ class Prove(Statement):
         return [self.function, self.name.text, self.settings]
 
     def reproduction(self, session: Session) -> Reproduction:
+        return self.with_claims()
+
+    def with_claims(self, claims: Sequence[str] = ()) -> Reproduction:
+        """How to ask the same again, with claims about the answer."""
         settings = [f"{key}={value}" for key, value in self.settings.items()]
-        words = ["backprove", self.function, self.name.text, *map(quote, settings)]
+        words = ["backprove", self.function, self.theorem, *settings]
         named = "".join(f", {key}={value!r}" for key, value in self.settings.items())
-        return Reproduction(" ".join(words), f"bp.{self.function}({self.name.text!r}{named})")
+        return _claimed(words, f"bp.{self.function}({self.theorem!r}{named})", claims)
+
+    @property
+    def theorem(self) -> str:
+        """The name of the theorem."""
+        return self.name.text
 
     def _result(self, session: Session) -> Result:
         with session.locating(self.name, *self.places.values()):
@@ -88,13 +98,9 @@ class Symmetry(Prove):
     def key(self, session: Session) -> Any:
         return ["prove", "symmetry", self.settings]
 
-    def reproduction(self, session: Session) -> Reproduction:
-        settings = [f"{key}={value}" for key, value in self.settings.items()]
-        named = "".join(f", {key}={value!r}" for key, value in self.settings.items())
-        return Reproduction(
-            " ".join(["backprove prove symmetry", *map(quote, settings)]),
-            f"bp.prove('symmetry'{named})",
-        )
+    @property
+    def theorem(self) -> str:
+        return "symmetry"
 
     def _result(self, session: Session) -> Result:
         with session.locating(*self.places.values()):
@@ -132,8 +138,8 @@ class Represent(Statement):
     def prepare(self, session: Session) -> None:
         session.subject = FactsSubject(
             self.key(session),
-            lambda: session.engine.represented(self._result(session)),
-            self.reproduction(session),
+            lambda: self._result(session).facts,
+            self.with_claims,
         )
 
     def run(self, session: Session) -> Answer:
@@ -145,15 +151,25 @@ class Represent(Statement):
         return ["represent", self._table(session), self.network.text, self.mode, weights]
 
     def reproduction(self, session: Session) -> Reproduction:
+        return self.with_claims()
+
+    def with_claims(self, claims: Sequence[str] = ()) -> Reproduction:
+        """How to ask the same again, with claims about the answer."""
+        table, network = self.table.text, self.network.text
+        words = ["backprove", "represent", table, "--network", network]
+        if self.weights:
+            said = ", ".join(f"{name}={value.text}" for name, (_, value) in self.weights.items())
+            weights = {
+                name: _written(exact_numbers(value, value.text))
+                for name, (_, value) in self.weights.items()
+            }
+            imported = "from backprove.theorems.given_weights import given_weights\n"
+            python = f"given_weights({table!r}, {network!r}, {weights!r})"
+            return _claimed([*words, "--weights", said], python, claims, imported)
         options = {"threshold": ["--by", "threshold"], "minimal": ["--width", "minimal"]}
         named = {"threshold": ", by='threshold'", "minimal": ", width='minimal'"}
-        words = ["backprove represent", quote(self.table.text), "--network",
-                 quote(self.network.text), *options.get(self.mode, [])]  # fmt: skip
-        network = self.network.text
-        return Reproduction(
-            " ".join(words),
-            f"bp.represent({self.table.text!r}, network={network!r}{named.get(self.mode, '')})",
-        )
+        python = f"bp.represent({table!r}, network={network!r}{named.get(self.mode, '')})"
+        return _claimed([*words, *options.get(self.mode, [])], python, claims)
 
     def _table(self, session: Session) -> str:
         text = self.table.text
@@ -170,3 +186,22 @@ class Represent(Statement):
             return session.engine.represent(
                 self._table(session), self.network.text, self.mode, weights
             )
+
+
+def _claimed(
+    words: list[str], python: str, claims: Sequence[str], imported: str = ""
+) -> Reproduction:
+    """A command and a call, with claims about the facts of what they give."""
+    for claim in claims:
+        words = [*words, "--claim", claim]
+    if claims:
+        imported += "from backprove.worksheets.facts import check_fact\n"
+        python = "\n".join(f"check_fact({python}, {claim!r})" for claim in claims)
+    return Reproduction(join(words), imported + python)
+
+
+def _written(value: Fraction | list[Any]) -> Any:
+    """Exact numbers as a reader would write them: whole ones as such, others as text."""
+    if isinstance(value, list):
+        return [_written(each) for each in value]
+    return int(value) if value.denominator == 1 else str(value)
