@@ -148,7 +148,7 @@ def test_a_definition_has_the_derivative_of_finite_differences(case) -> None:
         ("reshape(reshape(x, (2, 3)), (6,))", {"x": "6"}, "x", "J[i,j] = [i=j]"),
         ("trace(kron(E, F))", {"E": "n n", "F": "d d"}, "E", "J[i,j] = (Σ_k F[k,k])·[i=j]"),
         ("(x[::2] + x[1::2])/2", {"x": "8"}, "x", "J[i,j] = [j=2*i]/2 + [j=2*i+1]/2"),
-        ("-log_softmax(z)[2]", {"z": "n"}, "z", "J[i] = softmax(z)[i] - [2=i]"),
+        ("-log_softmax(z)[2]", {"z": "n"}, "z", "J[i] = softmax(z)[i] - [i=2]"),
         ("concatenate([x, 2*x])", {"x": "n"}, "x", "J[i,j] = [i=j] + 2·[i=j+n]"),
     ],
 )

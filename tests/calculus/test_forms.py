@@ -247,7 +247,7 @@ TEXTBOOK = [
         {"x": "d", "c": ""},
         "eye(d)/sqrt(c + var(x)) - 1/d/sqrt(c + var(x))"
         " - outer(x - mean(x), x - mean(x))/d/(c + var(x))**(3/2)",
-        "dx = (G - mean(G) - mean(G * (x - mean(x)))*(x - mean(x))/(c + var(x)))/sqrt(c + var(x))",
+        "dx = (G - G @ (x - mean(x))*(x - mean(x))/(c + var(x))/d - mean(G))/sqrt(c + var(x))",
     ),
     (
         "X - mean(X, axis=1, keepdims=True)",

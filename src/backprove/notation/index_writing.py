@@ -75,10 +75,8 @@ def _floor_text(floor: Floor, letters: Letters) -> str:
 
 def condition_text(bracket: Bracket, letters: Letters) -> str:
     """The inside of an Iverson bracket: ``i=j``, ``i<=j``."""
-    sides = [index_in_text(side, letters) for side in _sides(bracket.index)]
-    if bracket.relation == "==":
-        sides.sort(key=lambda s: (len(s) > 1, s))
-    return ("=" if bracket.relation == "==" else "<=").join(sides)
+    sides = [(index_in_text(s, letters), s) for s in _sides(bracket.index)]
+    return ("=" if bracket.relation == "==" else "<=").join(_ordered(bracket, sides))
 
 
 # --- LaTeX --------------------------------------------------------------------------------------
@@ -123,10 +121,8 @@ def index_in_latex(index: Index, letters: Letters) -> str:
 def condition_latex(bracket: Bracket, letters: Letters) -> str:
     r"""The inside of an Iverson bracket in LaTeX: ``i = j``, ``i \le j``."""
     difference, names = _from_one(bracket.index, letters)
-    sides = [_latex(side, names) for side in _sides(difference)]
-    if bracket.relation == "==":
-        sides.sort(key=lambda s: (len(s) > 1, s))
-    return (" = " if bracket.relation == "==" else r" \le ").join(sides)
+    sides = [(_latex(side, names), side) for side in _sides(difference)]
+    return (" = " if bracket.relation == "==" else r" \le ").join(_ordered(bracket, sides))
 
 
 def _from_one(index: Index, letters: Letters) -> tuple[Index, Letters]:
@@ -198,6 +194,13 @@ def _added(parts: list[str], space: str = "") -> str:
         sign = "-" if part.startswith("-") else "+"
         text += f"{space}{sign}{space}{part.removeprefix('-')}"
     return text
+
+
+def _ordered(bracket: Bracket, sides: list[tuple[str, Index]]) -> list[str]:
+    """The sides of a comparison; of an equation a letter stands first, a number last."""
+    if bracket.relation == "==":
+        sides.sort(key=lambda side: (not side[1].terms, len(side[0]) > 1, side[0]))
+    return [shown for shown, _ in sides]
 
 
 def _sides(index: Index) -> tuple[Index, Index]:

@@ -17,13 +17,13 @@ SYMBOLS = {
     "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ",
     "Lambda": "Λ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
     "partial": "∂", "nabla": "∇", "infty": "∞", "ell": "ℓ", "top": "ᵀ", "prime": "′",
-    "cdot": "·", "times": "×", "odot": "⊙", "otimes": "⊗", "oplus": "⊕", "circ": "∘",
+    "cdot": "·", "times": "×", "odot": "⊙", "oslash": "⊘", "otimes": "⊗", "oplus": "⊕", "circ": "∘",
     "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "ne": "≠", "approx": "≈",
     "equiv": "≡", "in": "∈", "notin": "∉", "to": "→", "rightarrow": "→", "mapsto": "↦",
     "Rightarrow": "⇒", "sum": "Σ", "prod": "Π", "int": "∫", "pm": "±", "forall": "∀",
     "exists": "∃", "ldots": "…", "cdots": "…", "dots": "…", "langle": "⟨", "rangle": "⟩",
     "lVert": "‖", "rVert": "‖", "Vert": "‖", "lvert": "|", "rvert": "|", "vert": "|",
-    "mid": "|", "quad": "  ", "qquad": "  ",
+    "lfloor": "⌊", "rfloor": "⌋", "mid": "|", "quad": "  ", "qquad": "  ",
 }  # fmt: skip
 _DROPPED = {"left", "right", "bigl", "bigr", "big", "Big", "displaystyle", "limits", "mathord"}
 _WRAPPERS = {
@@ -37,9 +37,16 @@ _ACCENTS = {
 }  # fmt: skip
 _SUPERSCRIPTS = dict(zip("0123456789+-nT⊤ᵀ′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀᵀᵀ′", strict=True))
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?\s*|\\.|\s+|[{}^_]|[^\\{}^_\s]", re.DOTALL)
-_OPENING = {"lVert", "lvert", "langle", "partial", "nabla"}  # the blank after only ends the name
-_SPACED = set("×⊙⊗⊕∘≤≥≠≈≡∈∉→↦⇒±")
-_CLOSING = {"rVert", "rvert", "rangle"}
+_OPENING = {
+    "lVert",
+    "lvert",
+    "langle",
+    "lfloor",
+    "partial",
+    "nabla",
+}  # the blank after only ends the name
+_SPACED = set("×⊙⊘⊗⊕∘≤≥≠≈≡∈∉→↦⇒±")
+_CLOSING = {"rVert", "rvert", "rangle", "rfloor"}
 _CLOSER = "\0"  # stands before a closing bracket until the blanks before it are removed
 _MAX_DEPTH = 40
 
