@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -24,6 +26,9 @@ from oracles import hostile_texts
 SHAPES = {"X": "n d", "W": "k d", "w": "d", "A": "n n", "s": ""}
 REFUSAL = 2_000
 """The work that a refusal of a malformed text may cost: it is found before anything is derived."""
+
+EVERY = int(os.environ.get("BACKPROVE_HOSTILE_EVERY", "3"))
+"""One hostile text of so many: every third one by default, all of them in CI."""
 
 REFUSED: list[tuple[str, str, type[InputError], str, tuple[int, int]]] = [
     ("x + w", "w", UnknownName, "unknown symbol 'x'", (0, 1)),
@@ -162,7 +167,7 @@ def test_long_latex_is_read_in_linear_time(latex):
 @pytest.mark.parametrize("family", sorted(hostile_texts.FAMILIES))
 def test_hostile_text_is_answered_or_refused_with_a_bounded_amount_of_work(family):
     most = 160_000  # units of work, about a second
-    for label, text, wrt in hostile_texts.small(family):
+    for label, text, wrt in islice(hostile_texts.small(family), None, None, EVERY):
         with bounded(most):  # would raise what is no error of ours
             written = _answer(text, wrt)
         assert len(written) < 100_000, label

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 import pytest
 
-from backprove.calculus import Derivation, derive
 from backprove.notation.axes import shape_text
+from calculus.test_derive_tables import derived
 from oracles.printed_forms import Form, Forms, wrong
 from oracles.text_numpy import evaluate
 from tables.loader import Case, cases
@@ -28,15 +28,7 @@ PAIRS = [
 
 
 def forms_of(case: Case) -> Forms:
-    derivation = derive(
-        case.f,
-        case.wrt,
-        case.shapes,
-        order=case.order,
-        domain=case.domain,
-        structured=case.structured == "symmetric",
-    )
-    assert isinstance(derivation, Derivation)
+    derivation = derived(case)
     values, sizes = case.values(0), case.size_values()
     dense = np.asarray(derivation.evaluate(values))
     return Forms(derivation, values, sizes, dense, evaluate(case.f, {**sizes, **values}))

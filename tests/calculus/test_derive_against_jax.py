@@ -23,8 +23,8 @@ from oracles.random_expressions import DOMAINS, SHAPES, random_expression, words
 from oracles.text_jax import function_of
 from tables.loader import draw
 
-CASES = int(os.environ.get("BACKPROVE_PROPERTY_CASES", "160"))
-"""How many expressions: 160 by default, 1,000 in CI, 10,000 at night."""
+CASES = int(os.environ.get("BACKPROVE_PROPERTY_CASES", "80"))
+"""How many expressions: 80 by default, 1,000 in CI, 10,000 at night."""
 
 START = int(os.environ.get("BACKPROVE_PROPERTY_SEED", "0"))
 """The first seed."""
