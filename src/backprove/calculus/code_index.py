@@ -29,6 +29,7 @@ from backprove.notation.expressions import (
     Test,
     Where,
 )
+from backprove.notation.index_writing import sides_of
 
 _LONG = 56
 _LETTERS = "ijklmnopqrstuvwxyzabcdefghIJKLMNOPQRSTUVWXYZABCDEFGH"
@@ -243,7 +244,7 @@ class IndexCode:
             text = f"{inner.text.within(SUM)} {expr.relation} 0"
             return Piece(inner.axes, Text(text, -1, inner.text.python))
         if isinstance(expr, Bracket):
-            sides = [self._index(i) for i in _sides(expr.index)]
+            sides = [self._index(i) for i in sides_of(expr.index)]
             axes = _union(sides)
             left, right = (self._spread(s, axes).text for s in sides)
             return Piece(axes, Text(f"{left} {expr.relation} {right}", -1, not axes))
@@ -436,24 +437,6 @@ def _append_size(shown: str, writer: Writer, offset: Size) -> str:
     if all(c < 0 for _, c in offset.terms):
         return f"{shown} - {writer.size(-offset).within(PRODUCT)}"
     return f"{shown} + {writer.size(offset).within(PRODUCT)}"
-
-
-def _sides(index: Index) -> tuple[Index, Index]:
-    """``left - right == index``, each part on the side where it is positive, if that is known."""
-    left, right = Index.of(0), Index.of(0)
-    for atom, coefficient in index.terms:
-        part = Index({atom: coefficient}, Size.of(0))
-        if (-coefficient).surely_nonnegative():
-            right = right - part
-        else:
-            left = left + part
-    for monomial, coefficient in index.offset.terms:
-        part = Size({monomial: coefficient})
-        if coefficient < 0:
-            right = right - part
-        else:
-            left = left + part
-    return left, right
 
 
 def _power(base: Text, exponent: Fraction) -> Text:

@@ -75,7 +75,7 @@ def _floor_text(floor: Floor, letters: Letters) -> str:
 
 def condition_text(bracket: Bracket, letters: Letters) -> str:
     """The inside of an Iverson bracket: ``i=j``, ``i<=j``."""
-    sides = [(index_in_text(s, letters), s) for s in _sides(bracket.index)]
+    sides = [(index_in_text(s, letters), s) for s in sides_of(bracket.index)]
     return ("=" if bracket.relation == "==" else "<=").join(_ordered(bracket, sides))
 
 
@@ -121,7 +121,7 @@ def index_in_latex(index: Index, letters: Letters) -> str:
 def condition_latex(bracket: Bracket, letters: Letters) -> str:
     r"""The inside of an Iverson bracket in LaTeX: ``i = j``, ``i \le j``."""
     difference, names = _from_one(bracket.index, letters)
-    sides = [(_latex(side, names), side) for side in _sides(difference)]
+    sides = [(_latex(side, names), side) for side in sides_of(difference)]
     return (" = " if bracket.relation == "==" else r" \le ").join(_ordered(bracket, sides))
 
 
@@ -203,8 +203,13 @@ def _ordered(bracket: Bracket, sides: list[tuple[str, Index]]) -> list[str]:
     return [shown for shown, _ in sides]
 
 
-def _sides(index: Index) -> tuple[Index, Index]:
-    """``left - right == index`` with nonnegative parts on each side where signs are known."""
+def sides_of(index: Index) -> tuple[Index, Index]:
+    """``left - right == index`` with nonnegative parts on each side where signs are known.
+
+    >>> i, n = Axis(Size.of("n"), "i"), Size.of("n")
+    >>> sides_of(Index.of(i) - n + 1)
+    (i + 1, n)
+    """
     left, right = Index.of(0), Index.of(0)
     for atom, coefficient in index.terms:
         part = Index({atom: coefficient}, Size.of(0))
