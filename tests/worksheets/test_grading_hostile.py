@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backprove.worksheets.grading import Key, Marked, grade, mark_submission, read_key
+from backprove.worksheets.grading import Key, Marked, grade, mark_submission, read_key, workers
 from backprove.worksheets.source import Source
 from worksheets.fakes import block
 from worksheets.test_grading import KEY
@@ -88,3 +88,36 @@ def test_files_of_every_kind_are_marked_or_have_their_reason(tmp_path: Path) -> 
     }
     assert all(each.trouble for name, each in by_name.items() if each.total == 0)
     assert not any(line.startswith(("=", "+", "-", "@")) for line in found.csv().splitlines())
+
+
+@pytest.mark.parametrize("stalls", ["before it is read", "while it is read", "at a claim"])
+def test_a_process_that_stalls_costs_one_reason_or_one_mark(
+    stalls: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that says no more than it is told to, and then nothing."""
+    says = {
+        "before it is read": "for line in sys.stdin: time.sleep(60)",
+        "while it is read": "sys.stdin.readline(); sys.exit()",
+        "at a claim": (
+            "for line in sys.stdin:\n"
+            "    say(read=True)\n"
+            "    say(done=True, trouble='') if json.loads(line)['skip'] else time.sleep(60)"
+        ),
+    }[stalls]
+    fake = tmp_path / "fake.py"
+    fake.write_text(
+        "import json, sys, time\n"
+        "say = lambda **said: print(json.dumps(said), flush=True)\n"
+        f"sys.stdin.readline(); say(ready=True)\n{says}\n",
+        encoding="utf-8",
+    )
+    start = workers.subprocess.Popen
+    monkeypatch.setattr(
+        workers.subprocess, "Popen", lambda command, **how: start([command[0], fake], **how)
+    )
+    monkeypatch.setattr(workers, "_GRACE", 1.5)
+    (tmp_path / "key.md").write_text(KEY, encoding="utf-8")
+    (tmp_path / "a.md").write_text("- words\n" * 10, encoding="utf-8")
+    (found,) = grade(tmp_path / "key.md", [tmp_path / "a.md"], seconds=0.5).submissions
+    assert (len(found.marks), found.total) == ((1, 0) if stalls == "at a claim" else (0, 0))
+    assert bool(found.trouble) == (stalls != "at a claim")

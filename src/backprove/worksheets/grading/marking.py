@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -36,6 +36,7 @@ def mark_submission(
     engine: Engine | None = None,
     limit: Limit = nullcontext,
     told: Callable[[Mark], None] = lambda mark: None,
+    read: Callable[[], None] = lambda: None,
     skip: int = 0,
 ) -> Marked:
     """Judge every claim of a submission against the question under which it stands.
@@ -48,6 +49,7 @@ def mark_submission(
         engine: the functions that answer.
         limit: the context in which each claim is judged.
         told: called with each mark as soon as it is known.
+        read: called when the submission was read, before its claims are judged.
         skip: claims at the beginning that were judged before.
 
     Returns:
@@ -64,7 +66,9 @@ def mark_submission(
     marks: list[Mark] = []
     trouble = ""
     try:
-        for mark in _marks(key, source, engine or Engine(), limit, skip):
+        parts = read_document(source).parts
+        read()
+        for mark in _marks(key, parts, engine or Engine(), limit, skip):
             marks.append(mark)
             told(mark)
     except BackproveError as error:
@@ -101,12 +105,14 @@ class _Place:
     part: int | None = None
 
 
-def _marks(key: Key, source: Source, engine: Engine, limit: Limit, skip: int) -> Iterator[Mark]:
+def _marks(
+    key: Key, parts: Sequence[object], engine: Engine, limit: Limit, skip: int
+) -> Iterator[Mark]:
     session = Session(engine)
     known = {question.name: (question, subjects) for question, subjects in key.subjects(session)}
     place = _Place()
     count = 0
-    for part in read_document(source).parts:
+    for part in parts:
         if not isinstance(part, StatementPart):
             continue
         try:

@@ -66,6 +66,7 @@ def main() -> None:
                 asked["name"],
                 limit=lambda: time_limit(order["seconds"]),
                 told=told,
+                read=lambda: say(read=True),
                 skip=asked["skip"],
             )
             say(done=True, trouble=marked.trouble)

@@ -22,6 +22,7 @@ CLAIM_SECONDS = 10.0
 """How long judging one claim may take."""
 MEMORY_BYTES = 4 * 2**30
 """Address space of one process."""
+_UNREAD = "reading this submission took too much time or memory"
 _GRACE = 5.0  # for what does not listen to the alarm: one long call into a library
 
 Told = Callable[[str, int, int], None]
@@ -155,27 +156,32 @@ class _Worker:
         """Mark a submission; new marks are appended as they come.
 
         Returns:
-            What was wrong with the submission as a whole, empty if nothing; None if the process
-            had to be ended at some claim.
+            What was wrong with the submission as a whole, empty if nothing, such as that it could
+            not be read in time; None if the process had to be ended at some claim.
         """
-        process = self._process or self._start()
-        assert process.stdin is not None
         try:
-            process.stdin.write(json.dumps(submission) + "\n")
-            process.stdin.flush()
-        except OSError:
+            self._send(submission)
+        except OSError:  # it ended after the submission before, which is no fault of this one
             self.end()
-            return None
+            self._send(submission)
+        read = False
         while True:
             message = self._next()
             if message is None:
                 self.end()
-                return None
+                return None if read else _UNREAD
+            read = read or "read" in message
             if "mark" in message:
                 fields = message["mark"]
                 marks.append(Mark(**fields | {"fills": tuple(fields["fills"])}))
             elif "done" in message:
                 return message["trouble"]
+
+    def _send(self, submission: dict[str, Any]) -> None:
+        process = self._process or self._start()
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(submission) + "\n")
+        process.stdin.flush()
 
     def end(self) -> None:
         """End the process, if there is one."""
