@@ -137,7 +137,8 @@ def check(
 
 
 app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)(graph)
-app.command(epilog=EXIT_STATUS)(guarded(study))
+# What is no known flag is an argument here too, so that the study can say which one is meant.
+app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)(guarded(study))
 
 
 @app.command(epilog=EXIT_STATUS)

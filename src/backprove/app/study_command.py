@@ -136,7 +136,7 @@ def study(
 
     options = _options(context.params, settings or [])
     text = _told(options)
-    for path in (output, figures, export):
+    for path in (output, figures, export, out):
         if path is not None:
             check_destination(path) if path is output else _check_folder(path)
     if resume:
@@ -180,6 +180,9 @@ def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     """Flags, KEY=VALUE and files as one mapping; a flag wins over a file, nothing twice."""
     from backprove.studies.settings_file import read_settings_file
 
+    unknown = next((word for word in settings if word.startswith("-")), None)
+    if unknown is not None:
+        raise _no_flag(unknown)
     files = [word for word in settings if word.endswith(".toml") and "=" not in word]
     pairs = settings_of(" ".join(word for word in settings if word not in files))
     flags = {
@@ -196,6 +199,16 @@ def _options(given: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         raise SetupError(f"{' and '.join(files)}: a study is read from one file.")
     read = read_settings_file(Path(files[0])) if files else {}
     return {**read, **pairs, **flags}
+
+
+def _no_flag(word: str) -> SetupError:
+    from backprove.studies.study import FIELDS, meant
+
+    flags = {"zipped": "zip", "until_decided": "until-decided", "most_seeds": "most-seeds"}
+    near = meant(word.partition("=")[0], [name for name in FIELDS if name != "configurations"])
+    found = near.removeprefix("Did you mean ").removesuffix("?")
+    hint = f"Did you mean --{flags.get(found, found.replace('_', '-'))}?" if found else ""
+    return SetupError(f"There is no flag {word}; backprove study --help lists them all.", hint=hint)
 
 
 def _words(name: str, value: Any) -> Any:

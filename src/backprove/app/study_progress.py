@@ -43,15 +43,15 @@ class _Lines:
 
     def __init__(self) -> None:
         self._last = -math.inf
-        self._group = 0  # the one that is being compiled
+        self._group = 0  # the last one that was compiled
 
     def __call__(self, step: Progress) -> None:
         now = perf_counter()
-        group, self._group = self._group, step.group if step.compiling else 0
         if step.compiling is None:
             due = step.epoch in (0, step.epochs) or now - self._last >= _EVERY
         else:
-            due = step.group != group or now - self._last >= _COMPILING_EVERY
+            due = step.group != self._group or now - self._last >= _COMPILING_EVERY
+            self._group = step.group
         if due:
             self._last = now
             print(line_of(step), file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from math import isfinite
+from math import isfinite, nan
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -111,7 +111,8 @@ def _choice(
     def read(text: str) -> str:
         if text.lower() not in known:
             close = get_close_matches(text.lower(), list(known), n=1)
-            hint = f"Did you mean {close[0]}?" if close else ""
+            close = close or [one for one in known if text and one.startswith(text.lower())]
+            hint = _between(text) or (f"Did you mean {close[0]}?" if close else "")
             raise SetupError(f"{name}={text!r}; expected {allowed}.", hint=hint)
         return text.lower()
 
@@ -124,20 +125,46 @@ def _whole(name: str, default: int, largest: int, home: Home, least: int = 1) ->
     def read(text: str) -> int:
         digits = text.isascii() and text.isdigit() and len(text) < 12
         if not (digits and least <= int(text) <= largest):
-            raise SetupError(f"{name}={text!r}; expected {allowed}.")
+            raise SetupError(f"{name}={text!r}; expected {allowed}.", hint=_between(text))
         return int(text)
 
     return Factor(read, str(default), allowed, home)
 
 
 def _read_rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = float("nan")
-    if not (isfinite(rate) and _FLOAT32[0] <= rate <= _FLOAT32[1]):
-        raise SetupError(f"lr={text!r}; expected a number above 0, such as 0.01.")
+    rate = _float(text)
+    if rate > 0 and not _FLOAT32[0] <= rate <= _FLOAT32[1]:
+        raise SetupError(
+            f"lr={text!r}; expected a number from {_FLOAT32[0]:g} to {_FLOAT32[1]:g}: networks are "
+            "trained in single precision.",
+            hint="Learning rates of use lie between 1e-5 and 10.",
+        )
+    if not rate > 0:
+        raise SetupError(
+            f"lr={text!r}; expected a number above 0, such as 0.01.", hint=_between(text)
+        )
     return rate
+
+
+def _float(text: str) -> float:
+    """A number in ASCII digits, without Python's underscores; NaN if it is none."""
+    try:
+        return float(text) if text.isascii() and "_" not in text else nan
+    except ValueError:
+        return nan
+
+
+def _read_hidden(text: str) -> str:
+    try:
+        return hidden_text(parse_hidden(text))
+    except SetupError as error:
+        raise SetupError(error.message, hint=error.hint or _between(text)) from None
+
+
+def _between(text: str) -> str:
+    """A hint to who separates values by something else."""
+    several = len(text.replace(";", " ").replace("|", " ").split()) > 1
+    return "Separate several values by commas." if several else ""
 
 
 def _number(
@@ -152,12 +179,10 @@ def _number(
     def read(text: str) -> float | None:
         if text.lower() in left_out:
             return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
+        value = _float(text)
         if not (isfinite(value) and 0 <= value < below and (zero or value > 0)):
-            raise SetupError(f"{name}={text!r}; expected {allowed}.")
+            much = " is too large" if value >= _FLOAT32[1] else ""
+            raise SetupError(f"{name}={text!r}{much}; expected {allowed}.", hint=_between(text))
         return value
 
     return Factor(read, default, allowed, home)
@@ -180,7 +205,7 @@ _HUGE = _FLOAT32[1]
 FACTORS: Mapping[str, Factor] = MappingProxyType(
     {
         "hidden": Factor(
-            lambda text: hidden_text(parse_hidden(text)),
+            _read_hidden,
             "none,512",
             "none, a width (512), equal widths (512x3) or widths (256-128)",
             "mlp",

@@ -29,7 +29,7 @@ class Rest:
     def seconds(self) -> float:
         """About how long what was asked for takes still."""
         slower = self._taken / self._done if self._done else 1.0
-        return slower * self._left + sum(self._compiling.values())
+        return max(0.0, slower * self._left + sum(self._compiling.values()))
 
     def ask(self, stacks: Sequence[Sequence[Cell]]) -> None:
         """Count stacks that are to be trained; those of one shape follow each other."""

@@ -238,7 +238,7 @@ class Trainer:
             Progress(
                 done=self._done,
                 total=self._total,
-                text=f"hidden {first.hidden}, {len(cells)} models",
+                text=f"hidden {first.hidden}, {len(cells)} model{'s' * (len(cells) > 1)}",
                 epoch=epoch,
                 epochs=first.epochs,
                 dev_losses=tuple(float(loss) for loss in dev_losses),

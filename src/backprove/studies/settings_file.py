@@ -104,6 +104,8 @@ def _located(error: ValidationError, text: str, path: Path) -> InputError:
         what = "A configuration" if names is FACTORS else "A study"
         message = f"{what} has no field '{key}'; its fields are {', '.join(names)}"
         hint = meant(key, names)
+        if isinstance(first["input"], dict):
+            hint = f"A study.toml has no sections: leave the header [{key}] out."
     elif key == "configurations":
         message, hint = "configurations: expected a list of tables", "Write [[configurations]]."
     else:

@@ -40,6 +40,9 @@ _ELSEWHERE = {
     "learning_rate": "lr", "learning_rates": "lr", "batch_size": "batch", "layers": "hidden",
     "depth": "hidden", "width": "hidden", "init": "initialiser", "initializer": "initialiser",
     "l2": "weight_decay", "early_stopping": "patience", "dataset": "data", "zip": "zipped",
+    "nonlinearity": "activation", "lr_schedule": "schedule", "scheduler": "schedule",
+    "clip": "gradient_clip", "norm": "normalisation", "batch_norm": "normalisation",
+    "beta1": "momentum", "criterion": "loss", "target": "label", "runs": "seeds",
 }  # fmt: skip
 """What other libraries call the fields."""
 
@@ -176,9 +179,14 @@ def meant(name: str, known: Collection[str]) -> str:
     >>> meant("learning-rate", FIELDS), meant("epohcs", FIELDS), meant("colour", FIELDS)
     ('Did you mean lr?', 'Did you mean epochs?', '')
     """
-    name = name.replace("-", "_").lower()
-    close = [_ELSEWHERE.get(name, "")] if _ELSEWHERE.get(name) in known else []
-    close = close or get_close_matches(name, list(known), n=1)
+    name = name.strip("-").replace("-", "_").lower()
+    others = {
+        **{word.replace("_", ""): field for word, field in _ELSEWHERE.items()},
+        **{field.replace("_", ""): field for field in known},
+        **_ELSEWHERE,
+    }
+    close = [name] if name in others else get_close_matches(name, list(others), n=1)
+    close = [others[word] for word in close if others[word] in known]
     return f"Did you mean {close[0]}?" if close else ""
 
 
