@@ -11,7 +11,7 @@ from itertools import product
 
 from backprove.notation import building as b
 from backprove.notation.effort import spend
-from backprove.notation.expressions import Add, Bind, Expr, Mul, Num, Sum
+from backprove.notation.expressions import Add, Bind, Bracket, Expr, Mul, Num, Ref, Sum
 
 MAX_WEIGHT = 20_000
 """Longer expressions stay as they are: nobody reads them."""
@@ -97,6 +97,8 @@ def _factored(expr: Expr) -> Expr:
     powers = [dict(t.factors) if isinstance(t, Mul) else {t: Fraction(1)} for t, _ in expr.terms]
     shared: list[Expr] = []
     for base in powers[0]:
+        if not isinstance(base, Bracket) and not _reads_inside(base):
+            continue  # a condition in each term may keep its indices inside
         exponents = [p.get(base, Fraction(0)) for p in powers]
         if min(exponents) > 0:
             shared.append(b.power(base, min(exponents)))
@@ -108,6 +110,22 @@ def _factored(expr: Expr) -> Expr:
     rest = b.add(*(b.mul(Num(c), b.divide(t, common)) for t, c in expr.terms))
     candidate = b.mul(common, rest)
     return candidate if candidate.weight <= expr.weight else expr
+
+
+def _reads_inside(expr: Expr) -> bool:
+    """True if no index of an expression leaves its array, whatever stands beside it."""
+    stack, seen = [expr], set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Ref):
+            pairs = zip(node.at, node.array.shape, strict=True)
+            if not all(index.surely_within(size) for index, size in pairs):
+                return False
+        stack.extend(node.children())
+    return True
 
 
 def _distributed(base: Add, lead: Expr, expand: bool) -> Expr | None:
