@@ -60,7 +60,9 @@ class _Lines:
 def line_of(step: Progress) -> str:
     """How far a study is, in one line."""
     losses = [loss for loss in step.dev_losses if math.isfinite(loss)]
-    told = f"dev loss {min(losses):.4f} to {max(losses):.4f}" if losses else "no finite dev loss"
+    told = "no finite dev loss"
+    if losses:
+        told = f"dev loss {_loss(min(losses))} to {_loss(max(losses))}"
     parts = [
         f"[{step.done}/{step.total} epochs] {_now(step, ': ')}",
         *([told] if step.compiling is None else []),
@@ -80,6 +82,10 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _loss(loss: float) -> str:
+    return f"{loss:.4f}" if abs(loss) < 10_000 else f"{loss:.3g}"
 
 
 def _now(step: Progress, mark: str) -> str:
@@ -153,7 +159,7 @@ def view_of(step: Progress, curves: Mapping[str, list[float]]) -> Group:
     table.add_column("dev loss")
     table.add_column("now", justify="right")
     for label, losses in list(curves.items())[:_CURVES]:
-        table.add_row(Text(label), sparkline(losses, 24), f"{losses[-1]:.4f}")
+        table.add_row(Text(label), sparkline(losses, 24), _loss(losses[-1]))
     if len(curves) > _CURVES:
         table.add_row(Text(f"... and {len(curves) - _CURVES} more"), "", "")
     return Group(head, table)

@@ -45,7 +45,10 @@ def divide(labels: NDArray[np.int32], train: int | None = None) -> Split:
     dev = _drawn(pool, labels, round(_DEV * len(pool)))
     split = Split(np.setdiff1d(pool, dev), dev, test)
     if min(map(len, split)) == 0:
-        raise DataError(f"{len(labels)} examples are too few for train, dev and test.")
+        raise DataError(
+            f"{len(labels)} examples are too few for train, dev and test.",
+            hint="Give more examples, or a column split that says train, dev or test for each.",
+        )
     return split
 
 

@@ -11,6 +11,7 @@ from backprove.datasets.dataset import Dataset
 from backprove.results import Block, Evidence, Heading, Result, Table, Text
 
 _WIDE = 100.0  # features whose spreads differ by more than this make one step size fit few of them
+_FEW = 5  # training examples of a class on average
 
 
 @dataclass(eq=False)
@@ -60,6 +61,20 @@ class Review(Result):
                 f"{max(train) / sum(train):.0%} of the training examples have one class: an "
                 "accuracy must be read beside that of the constant prediction."
             )
+        if len(train) > 2 and sum(train) < _FEW * len(train):
+            found.append(
+                f"{sum(train)} training examples have {len(train)} classes: too few of each to "
+                "learn from. Is the column of labels one that numbers the examples?"
+            )
+        for part in ("dev", "test"):
+            unseen = sum(
+                count for seen, count in zip(train, self.balance[part], strict=True) if not seen
+            )
+            if unseen:
+                found.append(
+                    f"{unseen} {part} examples have a class that no training example has: they "
+                    "cannot be told."
+                )
         return found
 
     def blocks(self) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import zipfile
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -64,23 +65,39 @@ def open_data(
         return _sklearn(rest)
     if colon and kind == "hub":
         return _hub(rest, reading)
+    if not source.strip():
+        raise DataError("data is empty.", hint=_KNOWN)
     path = Path(source)
     readers: Mapping[str, Callable[[Path, Reading], Dataset]] = {
         ".csv": read_csv, ".parquet": read_parquet, ".npz": _npz,
     }  # fmt: skip
     if path.is_dir():
-        return read_folder(path, reading)
+        return read_folder(path if path.name else path.resolve(), reading)
     if path.suffix.lower() in readers:
         if not path.is_file():
             raise DataError(f"There is no file '{source}'.")
         return readers[path.suffix.lower()](path, reading)
     if source in HUB:
         return _hub(HUB[source], reading)
+    if path.is_file():
+        packed = " Unpack it first." if path.suffix.lower() in _PACKED else ""
+        raise DataError(
+            f"'{source}' is a {path.suffix or 'file without an ending'}; expected "
+            f"{', '.join(readers)}, or a folder in the layout of aclImdb.",
+            hint=packed.strip() or "Write its columns as .csv, or its arrays as .npz.",
+        )
+    close = get_close_matches(source, [*BUILTIN, *HUB], n=1)
     raise DataError(
         f"There is no built-in data set '{source}', and no file or folder of that name.",
-        hint=f"Built in: {', '.join(BUILTIN)}. Others: sklearn:NAME, {', '.join(HUB)}, hub:NAME, "
-        "a .npz, .csv or .parquet file, or a folder in the layout of aclImdb.",
+        hint=(f"Did you mean {close[0]}? " if close else "") + _KNOWN,
     )
+
+
+_KNOWN = (
+    f"Built in: {', '.join(BUILTIN)}. Others: sklearn:NAME, {', '.join(HUB)}, hub:NAME, "
+    "a .npz, .csv or .parquet file, or a folder in the layout of aclImdb."
+)
+_PACKED = (".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".zst")
 
 
 def _npz(path: Path, reading: Reading) -> Dataset:
@@ -149,7 +166,11 @@ def _sklearn(text: str) -> Dataset:
     )
     function = getattr(module, f"load_{name}", None) or getattr(module, f"make_{name}", None)
     if function is None or name not in known:
-        raise DataError(f"sklearn:{name}: expected one of {', '.join(known)}.")
+        close = get_close_matches(name, known, n=1)
+        raise DataError(
+            f"sklearn:{name}: expected one of {', '.join(known)}.",
+            hint=f"Did you mean sklearn:{close[0]}?" if close else "",
+        )
     given = _query(f"sklearn:{name}", query, inspect.signature(function).parameters)
     if function.__name__.startswith("make_"):
         given = {"n_samples": 2_000, "random_state": 0} | given

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,21 @@ def read_csv(path: Path, reading: Reading) -> Dataset:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} cannot be read as UTF-8 text: {error}.") from error
+        text = isinstance(error, UnicodeDecodeError)
+        raise DataError(
+            f"{path.name} cannot be read as UTF-8 text: {error}.",
+            hint="Save it as text in UTF-8, with commas between the columns." if text else "",
+        ) from error
     rows = [row for row in csv.reader(io.StringIO(content, newline="")) if row]
     if len(rows) < 2:
         raise DataError(f"{path.name} has no examples: a line of names and one for each example.")
     names = [name.strip() for name in rows[0]]
     if len(set(names)) < len(names):
-        raise DataError(f"{path.name}: two columns have the same name in {', '.join(names)}.")
+        raise DataError(
+            f"{path.name}: two columns have the same name in {', '.join(names)}.",
+            hint="Rename or remove one of them.",
+        )
+    _refuse_other_separator(path.name, rows[0])
     for number, row in enumerate(rows, start=1):
         if len(row) != len(names):
             raise DataError(
@@ -69,6 +78,19 @@ def read_csv(path: Path, reading: Reading) -> Dataset:
             )
     columns = {name: [row[at] for row in rows[1:]] for at, name in enumerate(names)}
     return of_columns(path.stem, columns, reading, f"read from {path.name}")
+
+
+def _refuse_other_separator(name: str, header: Sequence[str]) -> None:
+    """Only where one column is left, whose name holds what other programs write between columns."""
+    if len(header) != 1:
+        return
+    found = next((mark for mark in (";", "\t", "|") if mark in header[0]), None)
+    if found is not None:
+        shown = "tabs" if found == "\t" else f"'{found}'"
+        raise DataError(
+            f"{name}: the columns of its first line are separated by {shown}; expected commas.",
+            hint="Save it with commas between the columns, and points in decimal numbers.",
+        )
 
 
 def read_parquet(path: Path, reading: Reading) -> Dataset:
@@ -85,7 +107,9 @@ def read_parquet(path: Path, reading: Reading) -> Dataset:
     try:
         table = parquet.read_table(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as Parquet: {error}.") from error
+        raise DataError(
+            f"{path.name} cannot be read as Parquet: {str(error).rstrip('.')}."
+        ) from error
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     return of_columns(path.stem, columns, reading, f"read from {path.name}")
 
@@ -235,15 +259,28 @@ def _label_column(name: str, columns: Mapping[str, Any], reading: Reading) -> st
     for column in columns:
         if column.lower() in _LABELS:
             return column
+    hint = "Name the column of labels: --label COLUMN."
+    if columns and all(_is_number(column) for column in columns):
+        hint = "The first line must hold the names of the columns; this one holds numbers."
     raise DataError(
-        f"{name}: none of the columns {_listed(columns)} is called {', '.join(_LABELS)}.",
-        hint="Name the column of labels: --label COLUMN.",
+        f"{name}: none of the columns {_listed(columns)} is called {', '.join(_LABELS)}.", hint=hint
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) is not None
+    except ValueError:
+        return False
 
 
 def _need(name: str, columns: Mapping[str, Any], column: str) -> None:
     if column not in columns:
-        raise DataError(f"{name}: there is no column '{column}'; there are {_listed(columns)}.")
+        close = get_close_matches(column, list(columns), n=1)
+        raise DataError(
+            f"{name}: there is no column '{column}'; there are {_listed(columns)}.",
+            hint=f"Did you mean {close[0]}?" if close else "",
+        )
 
 
 def _listed(columns: Mapping[str, Any]) -> str:
@@ -272,7 +309,17 @@ def _numbers(name: str, column: str, values: Sequence[Any]) -> NDArray[np.float6
             f"in example {missing[0]}.",
             hint="Remove these examples or fill the values in.",
         )
+    large = np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) > _LARGEST))
+    if len(large):
+        raise DataError(
+            f"{name}: column '{column}' is {numbers[large[0]]:g} in example {large[0]}; expected "
+            f"numbers up to {_LARGEST:.2g}, the largest in single precision.",
+            hint="Scale the column.",
+        )
     return numbers
+
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def _split(name: str, values: Sequence[Any]) -> Split:
