@@ -13,6 +13,7 @@ from backprove.results import Chart
 from backprove.views import charts
 from backprove.views.chart_numbers import chart_numbers
 from backprove.views.charts import chart_svg
+from backprove.views.compact_svg import compact_svg
 from backprove.views.html import fragment
 from views.samples import losses
 
@@ -132,10 +133,21 @@ def test_a_picture_in_fewer_letters_keeps_every_label_and_every_mark(
     texts = [[t.text for t in ElementTree.fromstring(s).iter() if t.text] for s in (short, long)]
     assert texts[0] == texts[1] and said.strip() in " ".join(texts[0])
     for mark in ("mark-area", "mark-line", "mark-symbol"):
-        assert short.count(mark) == long.count(mark) > 0
+        assert short.count(mark) == long.count(f"{mark} role-mark") > 0
+    assert "role=" not in short.partition(">")[2]
 
 
 @pytest.mark.parametrize("kind", ["line", "point", "bar"])
 def test_every_kind_of_chart_draws_its_points(kind) -> None:
     svg = chart_svg(Chart("t", "x", "y", curve([1, 2, 3]), kind))
     assert {"line": "mark-line", "point": "mark-symbol", "bar": "mark-rect"}[kind] in svg
+
+
+def test_lines_of_one_look_are_one_path_that_goes_where_they_went() -> None:
+    upright = '<line transform="translate(1,2)" x2="0" y2="5"/>'
+    ticks = f'{upright}<line transform="translate(3,2)" x2="4" y2="0"/>'
+    slanted = '<line transform="translate(0.5,2)" x2="-4" y2="5"/>'
+    svg = f'<svg><g class="mark-rule role-axis-tick"><g>{ticks}{slanted}</g></g></svg>'
+    assert compact_svg(svg) == '<svg><path d="M1,2v5M3,2h4M0.5,2l-4,5"/></svg>'
+    dashed = '<line transform="translate(1,2)" x2="0" y2="5" stroke="red"/>'
+    assert dashed in compact_svg(f"<svg><g>{dashed}{ticks}</g></svg>")

@@ -36,8 +36,8 @@ def chart_numbers(chart: Chart) -> list[Numbers]:
         chart: the curves.
 
     Returns:
-        A table for each panel with a row for each x, where the curves of a panel have about the
-        same x; else one table with a row for each point. A band stands behind its value.
+        A table for each panel: with a row for each x, where its curves have about the same x, else
+        with a row for each point. A band stands behind its value.
 
     >>> points = [{"x": 1, "y": 2.5, "low": 2, "high": 3, "series": s} for s in ("train", "dev")]
     >>> (table,) = chart_numbers(Chart("loss", "epoch", "nats", points))
@@ -47,10 +47,10 @@ def chart_numbers(chart: Chart) -> list[Numbers]:
     by_panel: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for (panel, series), points in curves(chart).items():
         by_panel.setdefault(panel, {})[series] = points
-    tables = [_beside(chart, panel, found) for panel, found in by_panel.items()]
-    if all(tables):
-        return [table for table in tables if table]
-    return [_below(chart)]
+    return [
+        _beside(chart, panel, found) or _below(chart, panel, found)
+        for panel, found in by_panel.items()
+    ]
 
 
 def _beside(
@@ -95,23 +95,23 @@ def _with_band(point: Mapping[str, Any]) -> Value:
 
 
 def _text(value: object) -> str:
+    if is_number(value) and value == 0:
+        return "0"  # also where a band goes down to a zero with a minus
     shown = format_number(value) if is_number(value) else str("" if value is None else value)
     return shown.replace("-", "\N{MINUS SIGN}", 1) if shown.startswith("-") else shown
 
 
-def _below(chart: Chart) -> Numbers:
-    by_curve = curves(chart)
-    panels = any(panel for panel, _ in by_curve)
-    banded = any("low" in point for point in chart.data)
+def _below(chart: Chart, panel: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Numbers:
+    banded = any("low" in point for points in found.values() for point in points)
     rows: list[list[Value]] = []
-    for (panel, series), points in by_curve.items():
+    for series, points in found.items():
         for point in points:
-            row: list[Value] = [*[Cell(panel)] * panels, Cell(series)]
+            row: list[Value] = [Cell(series)]
             row += [_plain(point.get(key, "")) for key in ("x", "y")]
             row += [_plain(point.get(key, "")) for key in ("low", "high")] * banded
             rows.append(row)
-    columns = ["panel"] * panels + ["curve", chart.x, chart.y] + ["low", "high"] * banded
-    return Numbers(columns, rows)
+    columns = ["curve", chart.x, chart.y] + ["low", "high"] * banded
+    return Numbers(columns, rows, f"{panel}: {chart.y}" if panel else "")
 
 
 def _plain(value: object) -> Value:

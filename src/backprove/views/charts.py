@@ -13,7 +13,7 @@ from typing import Any
 
 from backprove.errors import SetupError
 from backprove.results import Block, Chart, Details
-from backprove.views.compact_svg import compact_svg
+from backprove.views.compact_svg import FONT, compact_svg
 from backprove.views.text_figures import curves, number
 from backprove.views.text_layout import clean
 
@@ -243,7 +243,7 @@ def _band(
 
 
 def _config() -> dict[str, Any]:
-    font = "system-ui, sans-serif"
+    font = FONT
     text = {
         "labelFont": font, "titleFont": font, "labelFontSize": 12, "titleFontSize": 12.5,
         "labelColor": _INK, "titleColor": _INK, "titleFontWeight": 500,
