@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import types
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import jax
@@ -16,6 +18,12 @@ import pytest
 from backprove.checking.backward_functions import check_grad, check_jvp, check_vjp
 from backprove.errors import InputError
 from checking import layers
+
+ALL_SLIPS = os.environ.get("BACKPROVE_ALL_SLIPS") == "1"
+"""Otherwise every second slip through JAX and the others through PyTorch; NumPy has them all."""
+
+SPARE = 0 if ALL_SLIPS else 1
+"""Slips that a part of them may leave unnamed beyond the share of the whole."""
 
 X = 2 * np.random.default_rng(2).normal(size=(3, 4))
 JAX_FUNCTIONS = (
@@ -81,17 +89,22 @@ SUMMED_BY_TORCH = "no sum over the batch"
 """No slip in PyTorch, which sums a gradient over the axes along which its input was broadcast."""
 
 
+def slips_of(made: layers.Layer, first: int) -> dict[str, Any]:
+    """The slips that one library is tried with, all of them in CI."""
+    assert len(made.slips) >= 5
+    return dict(islice(made.slips.items(), 0 if ALL_SLIPS else first, None, 1 if ALL_SLIPS else 2))
+
+
 @pytest.mark.parametrize("layer", layers.LAYERS)
 def test_custom_rules_of_jax_are_judged(layer: str) -> None:
     made = _jax_layers()[layer]()
     assert check_vjp(with_rule(made.forward, made.backward), *made.inputs, points=2).kind == "right"
-    assert len(made.slips) >= 5
-    named = 0
-    for slip, (backward, mistakes, _) in made.slips.items():
+    slips, named = slips_of(made, 0), 0
+    for slip, (backward, mistakes, _) in slips.items():
         verdict = check_vjp(with_rule(made.forward, backward), *made.inputs, points=2)
         assert verdict.kind == "wrong", (slip, verdict.message)
         named += verdict.mistake in mistakes or slip in REFUSED_BY_JAX
-    assert named >= 0.8 * len(made.slips)
+    assert named >= 0.8 * len(slips) - SPARE
 
 
 def test_a_custom_jvp_and_a_gradient_of_jax_are_judged() -> None:
@@ -212,16 +225,15 @@ def test_autograd_functions_of_torch_are_judged(layer: str) -> None:
 
     inputs = [torch.from_numpy(v) for v in made.inputs]
     assert check_vjp(function(made.backward), None, *inputs, points=2).kind == "right"
-    assert len(made.slips) >= 5
-    named = 0
-    for slip, (rule, mistakes, _) in made.slips.items():
+    slips, named = slips_of(made, 1), 0
+    for slip, (rule, mistakes, _) in slips.items():
         verdict = check_vjp(function(rule), None, *inputs, points=2)
         if slip == SUMMED_BY_TORCH:
             assert verdict.kind == "right", verdict.message
             continue
         assert verdict.kind == "wrong", (slip, verdict.message)
         named += verdict.mistake in mistakes
-    assert named >= 0.75 * len(made.slips)
+    assert named >= 0.75 * len(slips) - SPARE
 
 
 @pytest.mark.torch
