@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from backprove.results import Evidence, Judgement, Table
+from backprove.results import Chart, Evidence, Judgement, Table
 from backprove.views.report import page as render_page
 from views.samples import SampleOutcome, SampleProse, SampleReport, every_kind, report
 from views.test_hostile_text import ATTACKS, everywhere
@@ -268,3 +269,55 @@ def test_a_table_is_copied_as_csv(fresh: Any) -> None:
     fresh.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     fresh.locator("#line-10 .copy", has_text="CSV").click()
     assert fresh.evaluate("window.copied") == 'a,b\n"p,q",-1.5\n'
+
+
+def test_labels_of_a_legend_do_not_run_into_each_other(context: Any, tmp_path: Any) -> None:
+    """Whatever faces the system has: a legend is laid out by widths that are measured elsewhere."""
+    ends = ("evaluation", "mean over masks", "the widest MMMM of all WWWW")
+    names = [f"{what}: {how}" for what in ("behind a tanh", "linear output") for how in ends]
+    points = [{"x": x, "y": y + x, "series": name} for y, name in enumerate(names) for x in (1, 2)]
+    sample = SampleReport(
+        "Legends",
+        [SampleOutcome("plot", "plot", 1, [Chart("Masks", "masks", "output", points)], "line-1")],
+    )
+    path = tmp_path / "legend.html"
+    path.write_text(render_page(sample), encoding="utf-8")
+    tab = context.new_page()
+    tab.goto(path.as_uri())
+    drawn, over = tab.evaluate(
+        """() => {
+             const texts = [...document.querySelectorAll('.bp-chart text')];
+             const boxes = texts.map(each => each.getBoundingClientRect());
+             const over = texts.filter((each, at) => boxes.some((b, other) => other !== at
+               && Math.min(b.right, boxes[at].right) - Math.max(b.left, boxes[at].left) > 1
+               && Math.min(b.bottom, boxes[at].bottom) - Math.max(b.top, boxes[at].top) > 3));
+             return [texts.map(each => each.textContent), over.map(each => each.textContent)];
+           }"""
+    )
+    tab.close()
+    assert set(names) <= set(drawn) and over == []
+
+
+@pytest.mark.parametrize("prose", ["# Top\n\n## Sums", "## Sums\n\n### Products", "#### Sums"])
+def test_headings_go_down_one_level_at_a_time(context: Any, tmp_path: Any, prose: str) -> None:
+    claimed = [Judgement("right", "", "proved")]
+    sample = SampleReport(
+        "Title",
+        [SampleProse(prose), SampleOutcome("claim", "claim x", 4, claimed, "line-4", "right")],
+    )
+    path = tmp_path / "levels.html"
+    path.write_text(render_page(sample), encoding="utf-8")
+    tab = context.new_page()
+    tab.goto(path.as_uri())
+    levels = tab.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(each => +each.tagName[1])"
+    )
+    tab.close()
+    assert levels[:2] == [1, 2]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_narrow_summary_gives_its_links_the_whole_width(fresh: Any) -> None:
+    fresh.set_viewport_size({"width": 360, "height": 800})
+    of = "document.querySelector('.counts .links').getBoundingClientRect().width"
+    assert fresh.evaluate(of) > 300

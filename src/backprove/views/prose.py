@@ -36,12 +36,17 @@ class Section:
 class ProseRenderer:
     """Renders the prose of one page; anchors of headings stay unique over all of it.
 
+    Args:
+        lowered: by how many levels headings are lower in the page than in the Markdown; 1 leaves
+            the first level to the title of the page.
+
     >>> html, sections = ProseRenderer().render("## Shapes\\n\\nA <b>row</b> $x^2$.")
     >>> sections[0].anchor, "&lt;b&gt;row" in html, "<msup>" in html
     ('section-shapes', True, True)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lowered: int = 1) -> None:
+        self._by = lowered
         self._taken: set[str] = set()
         self._markdown = MarkdownIt("commonmark", {"html": False}).enable(
             ["table", "strikethrough"]
@@ -67,7 +72,7 @@ class ProseRenderer:
             markdown: CommonMark with tables, strike-through and ``$math$``.
 
         Returns:
-            The HTML, with headings one level lower (the page has its own first level), and the
+            The HTML, with headings below the first level, which the page has itself, and the
             headings in order.
         """
         tokens = self.tokens(markdown)
@@ -78,7 +83,7 @@ class ProseRenderer:
             if opening.type == "table_open":
                 opening.attrSet("class", "prose-table")
         for closing in (token for token in tokens if token.type == "heading_close"):
-            closing.tag = _lowered(closing.tag)
+            closing.tag = self._lowered(closing.tag)
         for token in _inner(tokens):
             if token.type == "link_open":
                 token.attrSet("rel", "noopener noreferrer")
@@ -91,13 +96,12 @@ class ProseRenderer:
         while anchor in self._taken:
             anchor, number = f"section-{slug}-{number}", number + 1
         self._taken.add(anchor)
-        opening.tag = _lowered(opening.tag)
+        opening.tag = self._lowered(opening.tag)
         opening.attrSet("id", anchor)
         return Section(int(opening.tag[1]), text, anchor)
 
-
-def _lowered(tag: str) -> str:
-    return f"h{min(6, int(tag[1]) + 1)}"
+    def _lowered(self, tag: str) -> str:
+        return f"h{min(6, max(2, int(tag[1]) + self._by))}"
 
 
 def _inner(tokens: Iterable[Token]) -> Iterable[Token]:

@@ -87,7 +87,7 @@ def page(report: ReportLike) -> str:
     >>> page(SimpleNamespace(title="Shapes", items=[], summary={})).startswith("<!doctype html>")
     True
     """
-    body = _Body()
+    body = _Body(renderer=ProseRenderer(_lowering(report.items)))
     for item in report.items:
         body.add(item)
     script = asset("report.js") + asset("stepping.js")
@@ -106,6 +106,19 @@ def page(report: ReportLike) -> str:
         f"{body.html()}\n{_about(report.summary)}</main>\n</div>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def _lowering(items: Sequence[Any]) -> int:
+    """How far headings go down so that the highest of them stands right below the title."""
+    reader = ProseRenderer()
+    levels = [
+        int(token.tag[1])
+        for item in items
+        if isinstance(item, ProseItem)
+        for token in reader.tokens(item.markdown)
+        if token.type == "heading_open"
+    ]
+    return 2 - min(levels, default=1)
 
 
 def _policy(script: str) -> str:
