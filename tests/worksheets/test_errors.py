@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backprove.errors import DomainError, InputError, SetupError, WorksheetError
+from backprove.errors import BackproveError, DomainError, InputError, SetupError, WorksheetError
 from backprove.worksheets import run_worksheet
 from worksheets.fakes import FakeEngine, block, unknown
 
@@ -138,3 +138,18 @@ def test_a_path_that_is_no_file_is_an_error(missing: str) -> None:
 def test_a_claim_about_a_graph_takes_no_option_of_derivatives() -> None:
     with pytest.raises(WorksheetError, match="does not apply to the graph of line 2"):
         run_worksheet(block("graph x at x=1", "claim 1 wrt x"), engine=FakeEngine().engine())
+
+
+@pytest.mark.parametrize(
+    ("lines", "hint"),
+    [
+        (("let x: n, c: scalar", "derive sum(y*u) wrt u"), "Declared: x, c."),
+        (("let x: n, c: scalar", "derive sin(x)*q wrt x"), "Declared: x, c; declare"),
+        (("let x: n, c: scalar", "derive sin(x) wrt x", "claim cos(q)"), "Declared: x, c; declare"),
+        (("derive sum(y*u) wrt u",), "Declared: nothing."),
+    ],
+)
+def test_what_is_declared_is_what_the_worksheet_declares(lines: tuple[str, ...], hint: str) -> None:
+    with pytest.raises(BackproveError) as caught:
+        run_worksheet(block(*lines))
+    assert str(caught.value.hint).startswith(hint)

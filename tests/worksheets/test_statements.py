@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backprove.errors import WorksheetError
+from backprove.studies.grids import grid as grid_of
 from backprove.worksheets import Report, run_worksheet
 from backprove.worksheets.statements import STATEMENTS
 from worksheets.fakes import FakeEngine, block
@@ -153,3 +154,14 @@ def test_progress_is_told_for_every_statement() -> None:
         progress=lambda *step: told.append(step),
     )
     assert told == [("let x: n", 1, 2), ("derive x wrt x", 2, 2)]
+
+
+@pytest.mark.parametrize("zipped", ["hidden,lr;dropout,epochs", "hidden, lr ; dropout, epochs"])
+def test_factors_of_a_study_change_together_in_groups(zipped: str) -> None:
+    fake = FakeEngine()
+    grid = "hidden=none,4 lr=0.01,0.1 dropout=0,0.1 epochs=1,2"
+    run_worksheet(block(f"study {grid} zipped={zipped} seeds=2"), engine=fake.engine())
+    settings = fake.calls[0][1][0]
+    assert (settings["zipped"], settings["seeds"]) == ("hidden,lr;dropout,epochs", "2")
+    factors = {name: settings[name] for name in ("hidden", "lr", "dropout", "epochs")}
+    assert len(grid_of(factors, zipped=settings["zipped"])) == 4

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from backprove.errors import BackproveError, InputError
+from backprove.errors import BackproveError, InputError, UnknownName
 from backprove.results import Block, VerdictKind
 from backprove.worksheets.definitions import Definition, Expanded, expand
 from backprove.worksheets.engine import Engine
@@ -160,4 +160,10 @@ class Session:
         except BackproveError as error:
             if isinstance(error, InputError) and error.text in self._expanded:
                 self._expanded[error.text].relocate(error)
+            # The layers below know only the symbols that the statement names.
+            if isinstance(error, UnknownName) and error.hint:
+                every = ", ".join(self.symbols) or "nothing"
+                error.hint = re.sub(
+                    r"^Declared: [^;.]*", lambda _: f"Declared: {every}", error.hint
+                )
             raise located(error, *pieces, *self.declarations(*pieces)) from error

@@ -14,7 +14,7 @@ from backprove.worksheets.study_claims import StudySubject, reproduction_of, stu
 
 Setting = str | list[int]
 
-_PAIR = re.compile(r"[^\s=]+\s*=\s*(?:[^\s=,]+(?:\s*,\s*[^\s=,]+)*)?")
+_PAIR = re.compile(r"[^\s=]+\s*=\s*(?:[^\s=,;]+(?:\s*[,;]\s*[^\s=,;]+)*)?")
 
 
 @statement("study", "study data=NAME KEY=VALUE[,VALUE...] ...")
@@ -66,6 +66,8 @@ def read_settings(
 
     >>> read_settings(Piece.of("hidden=none,512 lr=0.01"))[0]
     {'hidden': 'none,512', 'lr': '0.01'}
+    >>> read_settings(Piece.of("zipped=hidden, lr; dropout, batch epochs=2"))[0]
+    {'zipped': 'hidden,lr;dropout,batch', 'epochs': '2'}
     """
     text = piece.text
     settings: dict[str, Setting] = {}
@@ -95,4 +97,4 @@ def _setting(name: str, text: str) -> Setting:
     words = [word.strip() for word in text.split(",")]
     if name == "seeds" and len(words) > 1 and all(re.fullmatch(r"\d{1,10}", w) for w in words):
         return [int(word) for word in words]
-    return ",".join(words)
+    return re.sub(r"\s*;\s*", ";", ",".join(words))
