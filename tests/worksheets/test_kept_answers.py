@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backprove.results import Chart, Details, Node, Table, Text
+from backprove.views import charts
 from backprove.worksheets import kept_answers, run_worksheet
 from backprove.worksheets.kept_answers import KeptAnswers
 from backprove.worksheets.statement import Answer
@@ -101,3 +102,17 @@ def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     kept = KeptAnswers(tmp_path / "file" / "folder")
     kept.put("key", Answer([Text("a")]))
     assert kept.get("key") is None
+
+
+def test_charts_are_drawn_once_for_pages_of_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, drawn = KeptAnswers(tmp_path), []
+    monkeypatch.setattr(charts, "compact_svg", lambda svg: drawn.append(svg) or svg)
+    first, second = (
+        charts.Chart("t", "x", "y", [{"x": 1, "y": 2.0}, {"x": 2, "y": y}]) for y in (3.0, 4.0)
+    )
+    with charts.remembered(kept.text):
+        pictures = [charts.chart_svg(chart) for chart in (first, second, first, second)]
+    assert len(drawn) == 2 and pictures[:2] == pictures[2:] and pictures[0] != pictures[1]
+    assert charts.chart_svg(first) == pictures[0] and len(drawn) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -49,6 +50,7 @@ def run(
     \b
     backprove run worksheets/first-steps.md -o report.html
     """
+    from backprove.views.charts import remembered
     from backprove.worksheets.kept_answers import KeptAnswers
 
     chosen = _form(form, output)
@@ -58,7 +60,9 @@ def run(
         kept = None if fresh else KeptAnswers()
         report = bp.run_worksheet(worksheet, progress=progress, kept=kept)
     if output:
-        write_file(output, report_text(report, chosen))
+        with remembered(kept.text) if kept else nullcontext():
+            text = report_text(report, chosen)
+        write_file(output, text)
     if as_json:
         print_json(report.to_dict())
     elif output:

@@ -6,7 +6,9 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,10 @@ _SYMBOL, _LETTER = 46, 6.6  # pixels of a legend's symbol with its gaps, and of 
 _SINGLE_WIDTH, _PANEL_WIDTH, _WIDEST = 520, 300, 740
 
 
+Remember = Callable[[str, Callable[[], str]], str]
+_remember: ContextVar[Remember] = ContextVar("_remember", default=lambda asked, draw: draw())
+
+
 def chart_svg(chart: Chart) -> str:
     """A chart as one SVG element; empty if it has no point with a finite value.
 
@@ -47,8 +53,27 @@ def chart_svg(chart: Chart) -> str:
     points = _points(chart)
     if all(point["y"] is None for point in points):
         return ""
-    svg = vl_convert.vegalite_to_svg(json.dumps(_specification(chart, points)))
-    return _themed(_labelled(compact_svg(svg), chart))
+    asked = json.dumps(_specification(chart, points))
+    svg = _remember.get()(asked, lambda: compact_svg(vl_convert.vegalite_to_svg(asked)))
+    return _themed(_labelled(svg, chart))
+
+
+@contextmanager
+def remembered(remember: Remember) -> Iterator[None]:
+    """Take pictures that were drawn before, inside of the block.
+
+    Args:
+        remember: given what is to be drawn, as text, and what draws it; gives the picture.
+
+    >>> with remembered(lambda asked, draw: "<svg>kept</svg>"):
+    ...     "kept" in chart_svg(Chart("t", "x", "y", [{"x": 1, "y": 2.0}]))
+    True
+    """
+    before = _remember.set(remember)
+    try:
+        yield
+    finally:
+        _remember.reset(before)
 
 
 def write_charts(blocks: Sequence[Block], folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,21 @@ class KeptAnswers:
             _replace(path, text)
         except OSError:
             return
+
+    def text(self, asked: str, make: Callable[[], str]) -> str:
+        """A text that was made before for what is asked, such as a picture; else made and kept.
+
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     kept = KeptAnswers(Path(folder))
+        ...     kept.text("a", lambda: "first"), kept.text("a", lambda: "second")
+        ('first', 'first')
+        """
+        key = ["text", asked]
+        answer = self.get(key)
+        if answer is None or not isinstance(answer.data.get("text"), str):
+            answer = Answer([], {"text": make()})
+            self.put(key, answer)
+        return answer.data["text"]
 
     def prune(self, largest: int = MAX_BYTES) -> None:
         """Delete the answers that were used longest ago, until the folder is small enough."""
