@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backprove.results import Chart, Evidence, Judgement, Table
+from backprove.results import Chart, Code, Evidence, Judgement, Table
 from backprove.views.report import page as render_page
 from views.samples import SampleOutcome, SampleProse, SampleReport, every_kind, report
 from views.test_hostile_text import ATTACKS, everywhere
@@ -321,3 +321,22 @@ def test_a_narrow_summary_gives_its_links_the_whole_width(fresh: Any) -> None:
     fresh.set_viewport_size({"width": 360, "height": 800})
     of = "document.querySelector('.counts .links').getBoundingClientRect().width"
     assert fresh.evaluate(of) > 300
+
+
+def test_paper_cuts_neither_code_nor_tables(context: Any, tmp_path: Any) -> None:
+    columns = [f"a longer name of column {at}" for at in range(9)]
+    blocks = [Code("python", "bp.check(" + "'x', " * 60 + ")"), Table(columns, [["words"] * 9])]
+    sample = SampleReport("Wide", [SampleOutcome("claim", "claim x", 4, blocks, "line-4")])
+    path = tmp_path / "wide.html"
+    path.write_text(render_page(sample), encoding="utf-8")
+    tab = context.new_page()
+    tab.set_viewport_size({"width": 672, "height": 950})  # A4 between its margins
+    tab.emulate_media(media="print")
+    tab.goto(path.as_uri())
+    cut = tab.evaluate(
+        """() => [...document.querySelectorAll('pre, table')].filter(each =>
+             each.scrollWidth > each.clientWidth + 1
+             || each.getBoundingClientRect().right > innerWidth).map(each => each.tagName)"""
+    )
+    tab.close()
+    assert cut == []
