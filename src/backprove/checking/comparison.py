@@ -241,7 +241,15 @@ def _at_point(
     deviation = _deviation(difference, expected, given, usable, scale)
     if deviation.max(initial=0.0) >= EQUAL:
         noise = _rounding_noise(program, point, truth, claim, expected, given)
-        difference = np.where(difference <= noise, 0.0, difference)
+        # Where rounding moves a value as far as the value itself, as in the inverse of a matrix
+        # that is singular, nothing was compared: that is no agreement.
+        own = np.maximum(np.abs(expected), np.abs(given))
+        lost = (difference > 1e-3 * own) & (difference > 1e-6 * scale) & (difference <= noise)
+        broken |= usable & lost
+        usable &= ~lost
+        if not usable.any():
+            return None, broken
+        difference = np.where(usable & (difference > noise), difference, 0.0)
         deviation = _deviation(difference, expected, given, usable, scale)
     entry = tuple(int(k) for k in np.unravel_index(int(np.argmax(deviation)), deviation.shape))
     example = Counterexample(

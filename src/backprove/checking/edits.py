@@ -211,7 +211,18 @@ def _names(written: _Written, symbols: Mapping[str, Array]) -> Iterator[TextEdit
         elif called:
             for other in _alternatives(token.text):
                 edited = written.replaced(span.start, span.end, other)
-                yield TextEdit(edited, "wrong_function", f"the function {token.text}")
+                name = name_of_function(token.text, other)
+                yield TextEdit(edited, name, f"the function {token.text}")
+
+
+def name_of_function(written: str, meant: str) -> str:
+    """The name of the mistake of one function for another: a mean is a sum with its normaliser.
+
+    >>> name_of_function("sum", "mean"), name_of_function("cos", "sin")
+    ('missing_normalizer', 'wrong_function')
+    """
+    known = {("sum", "mean"): "missing_normalizer", ("mean", "sum"): "extra_factor"}
+    return known.get((written, meant), "wrong_function")
 
 
 def _alternatives(name: str) -> list[str]:

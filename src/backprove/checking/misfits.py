@@ -20,7 +20,13 @@ MAX_EXCHANGES = 160
 _SUBSCRIPT = re.compile(r"([A-Za-zα-ωΑ-Ω]\w*)\[([^\[\],]+),([^\[\],]+)\]")
 _SCRIPT = re.compile(r"(?<=[^\W_])_([a-z])([a-z])(?![a-z])")
 _LETTER = re.compile(r"(?<=[\[,])\s*([a-z])\s*(?=[,\]])")
-_ONE_SIZE = ("runs along axes of sizes", "runs along an axis of size", "does not fit", "broadcast")
+_ONE_SIZE = (
+    "runs along axes of sizes",
+    "runs along an axis of size",
+    "does not fit",
+    "broadcast",
+    "has sizes",
+)
 
 
 def is_misfit(error: ShapeError, claim: str) -> bool:

@@ -424,6 +424,7 @@ def _name_of_ratio(ratio: Fraction, text: str) -> str:
     over = {abs(ratio.numerator)} if ratio.denominator == 1 else set()
     # A claim with a 4 where a 2 is right has a factor 2 too many.
     factors = re.findall(r"(?<![\w.*/])(\d+)\s*[*·]?\s*[^\d.\s,)\]]", text)
+    factors += re.findall(r"[\w\])]\s*[*·]\s*(\d+)(?![\w.*])", text)
     divisors = re.findall(r"/\s*\(?(\d+)\b", text)
     written = any(int(f) and int(f) % t == 0 for f in factors for t in times)
     written = written or any(int(d) and int(d) % t == 0 for d in divisors for t in over)

@@ -14,6 +14,7 @@ import numpy as np
 
 from backprove import functions
 from backprove.checking.claim_places import PlaceEdit
+from backprove.checking.edits import name_of_function
 from backprove.checking.factor_edits import FactorEdits, chain
 from backprove.checking.fillers import ARGUMENT, Filler
 from backprove.checking.rough_values import ARRAY_FUNCTIONS
@@ -311,7 +312,8 @@ class PlaceEdits(FactorEdits):
                 inner = written.text[node.span.start : node.span.end]
                 inner = inner[inner.index("(") :]
                 for other in _alternatives(str(node.value)):
-                    name = "transposed" if other in ("tril", "triu") else "wrong_function"
+                    turned = other in ("tril", "triu")
+                    name = "transposed" if turned else name_of_function(str(node.value), other)
                     if (node.value, other) == ("exp", "softmax"):
                         name = "missing_normalizer"
                     yield from self._changed(at, f"{other}{inner}", name, str(node.value))

@@ -51,6 +51,8 @@ def _said(name: str, where: str) -> str:
         return f"{MISTAKES[name]}: {where}"
     if _PATH.match(where):
         return _said_of_path(name, where)
+    if name == "missing_normalizer" and where in ("sum", "the function sum"):
+        return "a mean is meant: the division of the sum by the number of its terms is missing"
     if name == "missing_normalizer" and where.startswith("the factor"):
         return f"{where} is missing"
     if where.startswith(("all of the ", "the indices ")):

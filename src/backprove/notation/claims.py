@@ -138,6 +138,9 @@ def _shape(text: str, symbols: Mapping[str, Array]) -> Claim | None:
     prefix = _SHAPE_PREFIX.match(text)
     start = prefix.end() if prefix else 0
     rest = text[start:]
+    compound = _compound_shape(rest)
+    if compound is not None:
+        return Claim("shape", text, right_span=Span(start, len(text)), shape=compound)
     single = prefix and re.fullmatch(rf"\s*{_SIZE}\s*", rest)
     if not single and (not _SHAPE.match(rest) or re.search(r"(?<!\w)(?:with|where)(?!\w)", rest)):
         return None
@@ -148,6 +151,26 @@ def _shape(text: str, symbols: Mapping[str, Array]) -> Claim | None:
     if not separated and words & (symbols.keys() - sizes):
         return None  # ``2 A`` is a product whose sign is left out
     return Claim("shape", text, right_span=Span(start, len(text)), shape=shape)
+
+
+def _compound_shape(text: str) -> tuple[Size, ...] | None:
+    """The shape that ``(n-1)×n`` or ``m*n×m`` names; None where no size is a sum or product."""
+    if "×" not in text or not re.search(r"[-+*·]", text):
+        return None
+    sizes: list[Size] = []
+    for part in text.split("×"):
+        inner = re.fullmatch(r"\s*\(([^()]*)\)\s*", part)
+        words = (inner[1] if inner else part).strip()
+        if not re.fullmatch(rf"{_SIZE}(?:\s*[-+*·]\s*{_SIZE})*", words):
+            return None
+        total = Size.of(0)
+        for sign, term in re.findall(r"([-+]?)\s*([^-+]+)", words):
+            product = Size.of(1)
+            for word in re.split(r"[*·]", term):
+                product = product * parse_shape(word.strip())[0]
+            total = total - product if sign == "-" else total + product
+        sizes.append(total)
+    return tuple(sizes)
 
 
 # --- statements with an equals sign -------------------------------------------------------------
