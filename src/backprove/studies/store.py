@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -178,6 +178,7 @@ class Store:
                 self._base.execute("PRAGMA synchronous=FULL")
                 self._base.executescript(_TABLES)
                 self._compare(design)
+                self._enter(design["configurations"])
         except BaseException:
             self.close()
             raise
@@ -315,18 +316,23 @@ class Store:
         """The numbers of a configuration and of a seed in the tables."""
         configuration, seed = cell
         if configuration not in self._numbers:
-            factors = json.dumps(asdict(configuration))
-            with self._writing(), self._transaction():
-                self._db.execute(
-                    "INSERT OR IGNORE INTO configurations (id, factors) VALUES "
-                    "((SELECT COUNT(*) FROM configurations), ?)",
-                    (factors,),
-                )
+            factors = asdict(configuration)
+            with self._writing():
+                self._enter([factors])
             (number,) = self._db.execute(
-                "SELECT id FROM configurations WHERE factors=?", (factors,)
+                "SELECT id FROM configurations WHERE factors=?", (json.dumps(factors),)
             ).fetchone()
             self._numbers[configuration] = number
         return self._numbers[configuration], seed
+
+    def _enter(self, configurations: Iterable[Mapping[str, Any]]) -> None:
+        """Number configurations from 0 in the order given; those of a study come first."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO configurations (id, factors) VALUES "
+                "((SELECT COALESCE(MAX(id) + 1, 0) FROM configurations), ?)",
+                [(json.dumps(factors),) for factors in configurations],
+            )
 
     def _keys(self, cells: Sequence[Cell]) -> str:
         return json.dumps([self._key(cell) for cell in cells])
