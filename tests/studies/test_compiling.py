@@ -214,7 +214,10 @@ def test_an_interrupt_does_not_wait_for_the_compiler(tmp_path):
             break
     process.send_signal(signal.SIGINT)
     begin = monotonic()
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert monotonic() - begin < 4
     assert "what was trained is kept in" in err

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from backprove.app.interrupts import noticed_interrupts
+
 if TYPE_CHECKING:
     from backprove.worksheets.session import Progress
 
@@ -14,10 +16,21 @@ _WIDTH = 60
 
 
 @contextmanager
-def shown_progress(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """A function that shows progress while the block runs; None where nothing is wanted."""
+def shown_progress(*, quiet: bool = False) -> Iterator[Progress]:
+    """A function that shows progress while the block runs, or nothing where that is wanted."""
+    with noticed_interrupts() as notice, _shown(quiet) as show:
+
+        def progress(text: str, done: int, total: int) -> None:
+            notice()
+            show(text, done, total)
+
+        yield progress
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Progress]:
     if quiet:
-        yield None
+        yield lambda text, done, total: None
     elif sys.stderr.isatty():
         with _bar() as progress:
             yield progress

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from backprove.app.interrupts import noticed_interrupts
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -23,14 +25,25 @@ _CURVES = 12  # more rows would not fit a small terminal
 
 
 @contextmanager
-def watched(*, quiet: bool = False) -> Iterator[Watch | None]:
-    """A function that shows how far a study is while the block runs; None where it is not wanted.
+def watched(*, quiet: bool = False) -> Iterator[Watch]:
+    """A function that shows how far a study is while the block runs.
 
     Args:
         quiet: whether nothing is shown.
     """
+    with noticed_interrupts() as notice, _shown(quiet) as show:
+
+        def watch(step: Progress) -> None:
+            notice()
+            show(step)
+
+        yield watch
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Watch]:
     if quiet:
-        yield None
+        yield lambda step: None
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         with _live() as watch:
             yield watch

@@ -44,8 +44,7 @@ def variants(
     made = []
     with shown_progress(quiet=as_json) as progress:
         for number in range(count):
-            if progress:
-                progress(f"variant {seed + number}", number + 1, count)
+            progress(f"variant {seed + number}", number + 1, count)
             made.append(make_variant(source, seed + number))
     output.mkdir(parents=True, exist_ok=True)
     files = []
