@@ -11,6 +11,14 @@ import pytest
 from backprove.app.interrupts import noticed_interrupts
 
 
+@pytest.fixture(autouse=True)
+def _usual_handler():
+    """Whoever runs the tests in the background may have Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Pressed:
     """Ctrl-C is pressed while this is thrown away."""
 

@@ -200,8 +200,13 @@ def test_deep_networks_are_expected_to_take_their_time():
 
 
 def test_an_interrupt_does_not_wait_for_the_compiler(tmp_path):
+    # Who runs the tests in the background may have made all processes below ignore Ctrl-C.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from backprove.app.command_line import main; main()"
+    )
     command = [
-        sys.executable, "-c", "from backprove.app.command_line import main; main()", "study",
+        sys.executable, "-c", code, "study",
         "hidden=none,8x90", "seeds=1", "epochs=100000", "--out", str(tmp_path / "s"),
     ]  # fmt: skip
     process = subprocess.Popen(
