@@ -9,13 +9,13 @@ import pytest
 
 from backprove.calculus import Derivation, derive
 from backprove.calculus.accumulation import adjoint_of, backward, tangent
-from backprove.calculus.code import arrays_in
 from backprove.calculus.numeric import points
 from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Add, Array, Bind, Expr, Mul, Num, Sum, Tensor
 from backprove.notation.normal_form import normal_form
+from backprove.notation.traversal import arrays_in
 from oracles.printed_forms import close
 from oracles.random_expressions import DOMAINS, SHAPES, random_expression
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from backprove.notation import building as b
 from backprove.notation.axes import Size, nonnegative
 from backprove.notation.expressions import ONE, Bind, Bracket, Expr, Sum
+from backprove.notation.traversal import subexpressions
 
 
 def assumed(expr: Expr, assumptions: Sequence[tuple[Size, str]]) -> Expr:
@@ -21,7 +22,7 @@ def assumed(expr: Expr, assumptions: Sequence[tuple[Size, str]]) -> Expr:
         assumptions: sizes that are at least 0, with the reason.
     """
     known = [size for size, _ in assumptions]
-    if not known or not any(_follows(node, known) for node in _nodes(expr)):
+    if not known or not any(_follows(node, known) for node in subexpressions(expr)):
         return expr
     memo: dict[Expr, Expr] = {}
 
@@ -43,13 +44,3 @@ def _follows(node: Expr, known: Sequence[Size]) -> bool:
     if not isinstance(node, Bracket) or node.relation != "<=" or node.index.terms:
         return False
     return any(nonnegative(-node.index.offset - size) for size in known)
-
-
-def _nodes(expr: Expr) -> set[Expr]:
-    seen, stack = set[Expr](), [expr]
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack.extend(node.children())
-    return seen

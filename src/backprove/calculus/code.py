@@ -15,10 +15,11 @@ from backprove.calculus.code_writer import Text, Writer
 from backprove.calculus.verification import read_back
 from backprove.errors import InputError, Unsupported
 from backprove.notation.axes import shape_text
-from backprove.notation.expressions import Array, Expr, Ref, Tensor
+from backprove.notation.expressions import Array, Expr, Tensor
 from backprove.notation.matrix_form import matrix_form
 from backprove.notation.operations import Value
 from backprove.notation.syntax import deep_recursion
+from backprove.notation.traversal import arrays_in
 
 if TYPE_CHECKING:
     from backprove.calculus.derivation import Derivation
@@ -264,18 +265,3 @@ class _Function:
         if any(o is None for o in operands):
             return None
         return native(self.writer, value, [o for o in operands if o is not None])
-
-
-def arrays_in(expr: Expr) -> set[Array]:
-    """All arrays that an expression refers to."""
-    found: set[Array] = set()
-    seen: set[Expr] = set()
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            if isinstance(node, Ref):
-                found.add(node.array)
-            stack.extend(node.children())
-    return found

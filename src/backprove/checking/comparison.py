@@ -18,6 +18,7 @@ from backprove.notation.equality import compare as prove
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Bind, Expr, Fn, Tensor, Test
 from backprove.notation.operations import Program
+from backprove.notation.traversal import subexpressions
 
 DIFFERENT = 1e-6
 EQUAL = 1e-9
@@ -174,16 +175,9 @@ def _compare_branches(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
 
 def branches(*bodies: Expr) -> int:
     """How many different conditions, maxima and minima choose among values."""
-    found: set[Expr] = set()
-    stack, seen = list(bodies), set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack.extend(node.children())
-        if isinstance(node, Bind) and node.kind in CHOOSING:
-            found.add(node)
+    found = {
+        node for node in subexpressions(*bodies) if isinstance(node, Bind) and node.kind in CHOOSING
+    }
     return len(found) + len(set(kinks_of(*bodies)))
 
 
@@ -207,13 +201,7 @@ def kinks_of(*bodies: Expr) -> list[Expr]:
     A claim can be wrong on one side of a kink alone, so both sides have to be looked at.
     """
     found: dict[Expr, None] = {}
-    stack, seen = list(bodies), set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack.extend(node.children())
+    for node in subexpressions(*bodies):
         if isinstance(node, Test):
             found[node.value] = None
         elif isinstance(node, Fn) and node.name in functions.ELEMENTWISE:

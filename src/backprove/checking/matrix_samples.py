@@ -15,7 +15,7 @@ from backprove.checking.structures import IMPLIED_BY
 from backprove.errors import BackproveError
 from backprove.notation import building as b
 from backprove.notation.evaluation import Evaluator
-from backprove.notation.expressions import Array, Expr, Ref, Tensor
+from backprove.notation.expressions import Expr, Tensor
 
 ZERO_BELOW = 1e-10
 SURE_ABOVE = 1e-6
@@ -196,18 +196,3 @@ def rank_of(matrix: np.ndarray) -> int:
     """The numerical rank."""
     values = np.linalg.svd(matrix, compute_uv=False)
     return int(np.sum(values > RANK_BELOW * max(float(values.max(initial=0.0)), 1e-12)))
-
-
-def arrays_of(expr: Expr) -> set[Array]:
-    """The arrays that an expression refers to."""
-    found: set[Array] = set()
-    stack, seen = [expr], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Ref):
-            found.add(node.array)
-        stack.extend(node.children())
-    return found

@@ -18,7 +18,6 @@ from backprove.checking.matrix_samples import (
     Answer,
     Form,
     Sample,
-    arrays_of,
     rank_of,
 )
 from backprove.errors import BackproveError
@@ -27,6 +26,7 @@ from backprove.notation.axes import Axis, Index, Size
 from backprove.notation.brackets import bracket
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.structure_words import StructurePhrase
+from backprove.notation.traversal import arrays_in
 
 
 def is_zero(form: Form) -> Answer:
@@ -36,7 +36,7 @@ def is_zero(form: Form) -> Answer:
 
 def is_constant(form: Form) -> Answer:
     """No entry depends on the variable."""
-    if form.wrt not in arrays_of(form.truth.body):
+    if form.wrt not in arrays_in(form.truth.body):
         return Answer(True, f"{form.wrt.name} does not occur in the derivative.", proved=True)
     rng = np.random.default_rng(31)
     for sample in form.samples:

@@ -14,10 +14,11 @@ from backprove.errors import NotationError
 from backprove.notation import building as b
 from backprove.notation.axes import shape_text
 from backprove.notation.claims import Claim, classify_claim
-from backprove.notation.expressions import Array, Ref, Tensor
+from backprove.notation.expressions import Array, Tensor
 from backprove.notation.index_reader import read_index_formula
 from backprove.notation.matrix_terms import name_latex
 from backprove.notation.operations import Program
+from backprove.notation.traversal import arrays_in
 
 UPSTREAM = ("G", "dY", "dy", "g", "dout", "upstream")
 """Names that the upstream gradient may have in a VJP."""
@@ -152,21 +153,7 @@ def read_vjp(question: Question, read: Claim, upstream: Array | None = None) -> 
 def _gradient(truth: Tensor, program: Program, upstream: Array) -> Tensor:
     """The derivation's gradient with the claim's own upstream gradient."""
     declared = set(program.symbols.values())
-    for array in _arrays(truth):
+    for array in arrays_in(truth.body):
         if array not in declared and array.name.startswith("G") and array.shape == upstream.shape:
             return Tensor(truth.axes, b.inline(truth.body, {array: b.entire(upstream)}))
     return truth
-
-
-def _arrays(tensor: Tensor) -> list[Array]:
-    found: list[Array] = []
-    stack, seen = [tensor.body], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Ref):
-            found.append(node.array)
-        stack.extend(node.children())
-    return found

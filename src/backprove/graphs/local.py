@@ -14,9 +14,10 @@ from backprove.graphs.nodes import GraphNode, symbol_latex
 from backprove.graphs.numerals import number_latex
 from backprove.notation import building as b
 from backprove.notation.axes import Axis
-from backprove.notation.expressions import Array, Bind, Expr, Mul, Num, Ref, Sum, Tensor
+from backprove.notation.expressions import Array, Bind, Expr, Mul, Num, Sum, Tensor
 from backprove.notation.index_text import IndexPrinter, names_in, printer_for
 from backprove.notation.operations import Value
+from backprove.notation.traversal import arrays_in
 
 _NAME = re.compile(r"[^\W\d]\w*(?!\w|\()")
 
@@ -134,21 +135,6 @@ class LocalForm:
         ):
             parts.append(f"{node.name}[{','.join(at)}]" if at else node.name)
         return parts[0], parts[1]
-
-
-def arrays_in(expr: Expr) -> set[Array]:
-    """The arrays that an expression refers to."""
-    found: set[Array] = set()
-    stack, seen = [expr], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Ref):
-            found.add(node.array)
-        stack.extend(node.children())
-    return found
 
 
 def own_outcome(value: Value, tensor: Tensor, outputs: int) -> Expr:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from backprove.notation.axes import Axis, Floor, Index, Size, divide_exactly
 from backprove.notation.expressions import Bind, Bracket, Expr, Ref
+from backprove.notation.traversal import subexpressions
 
 MAX_NODES = 60
 """How many nodes of an expression are searched for a floor."""
@@ -50,18 +52,12 @@ def _is_composite(size: Size) -> bool:
 
 def _divisor(axis: Axis, body: Expr) -> Size | None:
     """The ``m`` of a floor ``axis//m`` in an expression, if it divides the size of the axis."""
-    stack, seen = [body], set[Expr]()
-    while stack and len(seen) < MAX_NODES:
-        expr = stack.pop()
-        if axis not in expr.axes or expr in seen:
-            continue
-        seen.add(expr)
+    for expr in islice(subexpressions(body, along=axis), MAX_NODES):
         indices = expr.at if isinstance(expr, Ref | Bind) else ()
         for index in (expr.index,) if isinstance(expr, Bracket) else indices:
             found = _in_index(axis, index)
             if found is not None:
                 return found
-        stack.extend(expr.children())
     return None
 
 

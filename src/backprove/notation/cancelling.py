@@ -12,6 +12,7 @@ from itertools import product
 from backprove.notation import building as b
 from backprove.notation.effort import spend
 from backprove.notation.expressions import Add, Bind, Bracket, Expr, Mul, Num, Ref, Sum
+from backprove.notation.traversal import subexpressions
 
 MAX_WEIGHT = 20_000
 """Longer expressions stay as they are: nobody reads them."""
@@ -114,17 +115,11 @@ def _factored(expr: Expr) -> Expr:
 
 def _reads_inside(expr: Expr) -> bool:
     """True if no index of an expression leaves its array, whatever stands beside it."""
-    stack, seen = [expr], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
+    for node in subexpressions(expr):
         if isinstance(node, Ref):
             pairs = zip(node.at, node.array.shape, strict=True)
             if not all(index.surely_within(size) for index, size in pairs):
                 return False
-        stack.extend(node.children())
     return True
 
 

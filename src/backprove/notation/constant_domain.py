@@ -15,6 +15,7 @@ from backprove.notation import building as b
 from backprove.notation.evaluation import Evaluator
 from backprove.notation.expressions import Array, Bind, Expr, Fn, Mul, Named, Num, Ref, Sum, Tensor
 from backprove.notation.operations import Program, Value
+from backprove.notation.traversal import subexpressions
 
 MAX_ENTRIES = 10_000
 """Larger constants (``inv(eye(5000))``) are not computed here."""
@@ -83,33 +84,22 @@ def _shown(value: Value, text: str) -> str:
 
 def _is_closed(expr: Expr) -> bool:
     """True if the expression holds no array, and no size but numbers."""
-    stack, seen = [expr], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
+    for node in subexpressions(expr):
         if isinstance(node, Ref) or (isinstance(node, Named) and node.kind == "size"):
             return False
         if any(a.size.constant is None for a in node.axes):
             return False
         if isinstance(node, (Sum, Bind)) and any(a.size.constant is None for a in node.bound):
             return False
-        stack.extend(node.children())
     return True
 
 
 def _entries(expr: Expr) -> int:
     """An upper bound on the entries of any array that the evaluation makes."""
-    stack, seen, most = [expr], set(), 1
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
+    most = 1
+    for node in subexpressions(expr):
         axes = set(node.axes) | (set(node.bound) if isinstance(node, (Sum, Bind)) else set())
         most = max(most, math.prod(a.size.constant or 1 for a in axes))
-        stack.extend(node.children())
     return most
 
 

@@ -21,6 +21,7 @@ from backprove.notation.exact_field import FieldVerdict, OutsideArray, vanishes
 from backprove.notation.exponential_form import exponential_form
 from backprove.notation.expressions import ZERO, Bind, Expr, Named, Ref, Sum, Tensor
 from backprove.notation.normal_form import TERMS, normal_form
+from backprove.notation.traversal import subexpressions
 
 Status = Literal["equal", "different", "unknown"]
 CANONICAL = "canonical form"
@@ -205,14 +206,7 @@ def _assignments(
 def all_sizes(expr: Expr) -> set[Size]:
     """The sizes of all arrays and bound axes of an expression, and sizes used as values."""
     found: set[Size] = set()
-    seen: set[Expr] = set()
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack.extend(node.children())
+    for node in subexpressions(expr):
         match node:
             case Ref():
                 found.update(node.array.shape)

@@ -30,6 +30,7 @@ from backprove.notation.expressions import (
     Where,
 )
 from backprove.notation.operations import Program, Value
+from backprove.notation.traversal import subexpressions
 
 Labelled = tuple[tuple[Axis, ...], np.ndarray]
 MAX_ENTRIES = 200_000_000
@@ -354,15 +355,9 @@ def _assert_read_inside(
 
 def _reads_whole_arrays(body: Expr) -> bool:
     """True if every entry is at plain axes of the array's own sizes, which are never outside."""
-    stack, seen = [body], set[Expr]()
-    while stack:
-        expr = stack.pop()
-        if expr in seen:
-            continue
-        seen.add(expr)
+    for expr in subexpressions(body):
         if isinstance(expr, Ref):
             for index, size in zip(expr.at, expr.array.shape, strict=True):
                 if index.axis is None or index.axis.size != size:
                     return False
-        stack.extend(expr.children())
     return True

@@ -21,6 +21,7 @@ from backprove.notation.expressions import (
     Sum,
     Where,
 )
+from backprove.notation.traversal import subexpressions
 
 Degrees = tuple[int, int]
 
@@ -114,14 +115,7 @@ def _count(axes: tuple[Axis, ...], sizes: Mapping[str, int]) -> int:
 def _height(expr: Expr) -> int:
     """A bound for numerators and denominators of the coefficients of an exponent."""
     found: set[Fraction] = set()
-    seen: set[Expr] = set()
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack.extend(node.children())
+    for node in subexpressions(expr):
         match node:
             case Num():
                 found.add(node.value)

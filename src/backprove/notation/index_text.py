@@ -41,6 +41,7 @@ from backprove.notation.index_writing import (
 )
 from backprove.notation.matrix_form import array_text
 from backprove.notation.matrix_terms import Term, applied_latex, name_latex, power_latex
+from backprove.notation.traversal import subexpressions
 
 _LETTERS = "ijklmnpqrstuvwxyzabcdfgho"
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -51,12 +52,7 @@ _IN_TEXT_ALONE = re.compile(r"\[|\b(?:ones|zeros|eye|where|triu|kron|concatenate
 def names_in(expr: Expr) -> set[str]:
     """The names of arrays, sizes and constants that occur in an expression."""
     found: set[str] = set()
-    stack, seen = [expr], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
+    for node in subexpressions(expr):
         if isinstance(node, Ref):
             found.add(node.array.name)
             for index in node.at:
@@ -73,7 +69,6 @@ def names_in(expr: Expr) -> set[str]:
                 found |= _index_names(index)
         elif isinstance(node, Bracket):
             found |= _index_names(node.index)
-        stack.extend(node.children())
     return found
 
 
@@ -434,33 +429,21 @@ def _shared_conditions(expr: Add) -> tuple[list[Bracket], Expr]:
 
 def _runs_along_an_array(axis: Axis, body: Expr) -> bool:
     """True if arrays tell the range of an axis, and none of them is longer."""
-    stack, seen, found = [body], set(), False
-    while stack:
-        node = stack.pop()
-        if node in seen or axis not in node.axes:
-            continue
-        seen.add(node)
+    found = False
+    for node in subexpressions(body, along=axis):
         if isinstance(node, Ref):
             pairs = zip(node.at, node.array.shape, strict=True)
             along = [s for i, s in pairs if i.axis is axis]
             if any(s != axis.size for s in along):
                 return False
             found = found or bool(along)
-        stack.extend(node.children())
     return found
 
 
 def _may_show_its_range(axis: Axis, body: Expr) -> bool:
     """True unless arrays tell the range of an axis, whichever index of a delta is written."""
-    stack, seen = [body], set()
-    while stack:
-        node = stack.pop()
-        if node in seen or axis not in node.axes:
-            continue
-        seen.add(node)
-        if isinstance(node, Bracket):
-            return True
-        stack.extend(node.children())
+    if any(isinstance(node, Bracket) for node in subexpressions(body, along=axis)):
+        return True
     return not _runs_along_an_array(axis, body)
 
 

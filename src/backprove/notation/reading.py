@@ -8,13 +8,14 @@ from typing import TypeVar
 from backprove.errors import InputError, NotationError
 from backprove.notation.claims import classify_claim
 from backprove.notation.constant_domain import refuse_impossible_constants
-from backprove.notation.expressions import Array, Expr, Ref
+from backprove.notation.expressions import Array
 from backprove.notation.index_reader import read_index_formula
 from backprove.notation.index_text import printer_for
 from backprove.notation.latex_reader import latex_to_text
 from backprove.notation.lowering import lower
 from backprove.notation.operations import Builder, Program
 from backprove.notation.syntax import deep_recursion
+from backprove.notation.traversal import arrays_in
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ def _of_entries(text: str, symbols: Mapping[str, Array]) -> Program:
         )
     builder = Builder(text)
     tensor = formula.tensor
-    used = _arrays_in(tensor.body)
+    used = arrays_in(tensor.body)
     inputs = [builder.symbol(array) for array in symbols.values() if array in used]
     printer = printer_for([tensor.body], tensor.axes, symbols)
     output = builder.operation(
@@ -95,18 +96,6 @@ def _of_entries(text: str, symbols: Mapping[str, Array]) -> Program:
 def _literal(text: str) -> str:
     """The text as a template without places for operands."""
     return text.replace("{", "{{").replace("}", "}}")
-
-
-def _arrays_in(expr: Expr) -> set[Array]:
-    stack, seen, found = [expr], set(), set()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack.extend(node.children())
-            if isinstance(node, Ref):
-                found.add(node.array)
-    return found
 
 
 def through_latex(text: str, symbols: Mapping[str, Array], read: Callable[[str], T]) -> T:
