@@ -97,6 +97,16 @@ def test_an_expression_may_begin_with_a_minus(fake: FakeEngine) -> None:
     assert fake.calls[0][1][0] == "-x**2"
 
 
+@pytest.mark.parametrize("expression", ["-log(p)", "-o*p", "-h*p", "-p", "- p"])
+def test_a_short_flag_within_an_expression_is_none(tmp_path: Path, expression: str) -> None:
+    page = tmp_path / "page.html"
+    shapes = ("--shape", "p=", "--shape", "o=", "--shape", "h=")
+    ended = command("derive", expression, "--wrt", "p", *shapes, "-o", page)
+    assert ended.status == 0, ended.err
+    assert ended.out.startswith(f"`f = {expression}`")
+    assert page.exists()
+
+
 @pytest.mark.parametrize(
     ("claim", "expect", "status"),
     [

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+import re
+from typing import TYPE_CHECKING, Any, get_args
+
+from typer.core import TyperCommand
 
 from backprove.errors import NotationError, Span
 from backprove.results import VerdictKind
 
+if TYPE_CHECKING:
+    import click
+
+
+class WithExpressions(TyperCommand):
+    """A command whose arguments may begin with a minus.
+
+    In ``backprove derive "-log(p)"`` the argument is no row of short flags (one of which is ``-o``):
+    a short flag stands alone.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {flag for parameter in self.get_params(ctx) for flag in parameter.opts}
+        # A blank in front keeps the parser of flags away.
+        hidden = [w if w in known else re.sub(r"^-(?=[^-])", " -", w) for w in args]
+        rest = super().parse_args(ctx, hidden)
+        ctx.params = {name: _without_blank(value) for name, value in ctx.params.items()}
+        return [_without_blank(word) for word in rest]
+
+
+def _without_blank(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_without_blank, value))
+    return re.sub(r"^ (?=-)", "", value) if isinstance(value, str) else value
+
 
 def pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    """``X=n,d`` and the like, once for each symbol.
+    """``X=n,d`` and the like, once for each symbol; the shape of a scalar may be left empty.
 
     Raises:
         NotationError: one of them has no ``=``, or a symbol is given twice.
@@ -20,7 +48,8 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in given or []:
         name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not name.isidentifier() or not value:
+        empty = not value and option != "--shape"
+        if not equals or not name.isidentifier() or empty:
             raise NotationError(
                 f"{option} expects NAME=VALUE",
                 text=text,

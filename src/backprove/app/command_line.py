@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 import backprove as bp
-from backprove.app.arguments import pairs, verdict_of
+from backprove.app.arguments import WithExpressions, pairs, verdict_of
 from backprove.app.failures import EXIT_STATUS, HELD, INTERRUPTED, NOT_HELD, guarded
 from backprove.app.fmt_command import fmt
 from backprove.app.grade_command import grade
@@ -47,9 +47,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-# An expression may begin with a minus, as in -x**2: what is no known option is an argument.
-_EXPRESSIONS = {"ignore_unknown_options": True}
-
 Expression = Annotated[str, typer.Argument(help="Numpy-like text, such as 'X @ W.T'.")]
 Wrt = Annotated[str, typer.Option("--wrt", help="The symbol to differentiate by.")]
 Shape = Annotated[
@@ -75,7 +72,7 @@ def _version(
         raise typer.Exit(HELD)
 
 
-@app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)
+@app.command(cls=WithExpressions, epilog=EXIT_STATUS)
 @guarded
 def derive(
     expression: Expression,
@@ -101,7 +98,7 @@ def derive(
     _finish(result, f"derive {expression} wrt {wrt}", as_json, output)
 
 
-@app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)
+@app.command(cls=WithExpressions, epilog=EXIT_STATUS)
 @guarded
 def check(
     expression: Expression,
@@ -136,9 +133,11 @@ def check(
     raise typer.Exit(HELD if verdict.kind == expected else NOT_HELD)
 
 
-app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)(graph)
+app.command(cls=WithExpressions, epilog=EXIT_STATUS)(graph)
 # What is no known flag is an argument here too, so that the study can say which one is meant.
-app.command(context_settings=_EXPRESSIONS, epilog=EXIT_STATUS)(guarded(study))
+app.command(
+    cls=WithExpressions, context_settings={"ignore_unknown_options": True}, epilog=EXIT_STATUS
+)(guarded(study))
 
 
 @app.command(epilog=EXIT_STATUS)
