@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class WithExpressions(TyperCommand):
     """A command whose arguments may begin with a minus.
 
-    In ``backprove derive "-log(p)"`` the argument is no row of short flags (one of which is ``-o``):
-    a short flag stands alone.
+    In ``backprove derive "-log(p)"`` the argument is no row of short flags, one of which is
+    ``-o``: a short flag stands alone.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
