@@ -304,7 +304,7 @@ REFUSED = [
     (r"\sum_{i=2}^{n} y_i", NotationError, "2", "starts at 0 or 1"),
     (r"\sum_{j \le i} y_j", Unsupported, "j", "condition"),
     (r"\operatorname{softmax}_{m} z_m", NotationError, "z", "expected '('"),
-    (r"X_i", NotationError, "i", "2 axes, but 1 indices"),
+    (r"X_i", NotationError, "i", "2 axes, but 1 index"),
     (r"z_{ij}", NotationError, "ij", "1 axes, but 2 indices"),
     (r"x_j", NotationError, "j", "scalar"),
     (r"W^{(2)}", Unsupported, "W", "not a declared name"),

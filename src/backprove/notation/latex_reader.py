@@ -471,8 +471,11 @@ class _Reader(EnclosedReader):
         indices = self.indices(below, None if base.rank < 0 else base.rank)
         if base.rank > 0 and len(indices) != base.rank:
             raise self.error(
-                f"'{base.text}' has {base.rank} axes, but {len(indices)} indices",
+                f"'{base.text}' has {base.rank} axes, but {len(indices)} "
+                f"{'index' if len(indices) == 1 else 'indices'}",
                 Span(below[0].span.start, below[-1].span.end),
+                "Write one for each axis; a row times a vector is an entry of the matrix product, "
+                r"or \sum_j X_{ij} w_j.",
             )
         items: list[str | Piece] = []
         for index in indices:

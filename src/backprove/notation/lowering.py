@@ -6,7 +6,6 @@ themselves from :mod:`lowering_reductions`, :mod:`lowering_arrays` and :mod:`low
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -18,6 +17,7 @@ from backprove.notation.axes import Axis, Index, Size, nonnegative, shape_text
 from backprove.notation.constant_domain import refuse_impossible_constants
 from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.expressions import ONE, Array, Expr, Named, Tensor
+from backprove.notation.near_misses import LIBRARIES, meant_function, meant_symbol
 from backprove.notation.operations import Builder, Program, Value
 from backprove.notation.shapes import MAX_SIZE
 from backprove.notation.syntax import Node, deep_recursion, parse
@@ -377,13 +377,10 @@ def _name(low: Lowering, node: Node) -> Value:
     if name in low.sizes:
         value = b.size_value(Size.named(name))
         return low.builder.named_constant(name, name, Tensor((), value), node.span)
-    close = difflib.get_close_matches(name, low.symbols, 1)
     if name in FUNCTIONS or name in functions.ELEMENTWISE:
         hint = f"'{name}' is a function; write {name}(...)."
-    elif close:
-        hint = f"Did you mean '{close[0]}'?"
     else:
-        hint = f"Declared: {', '.join(low.symbols) or 'nothing'}; declare it with its shape."
+        hint = meant_symbol(name, low.symbols)
     raise UnknownName(f"unknown symbol '{name}'", text=low.text, span=node.span, hint=hint)
 
 
@@ -500,6 +497,12 @@ def _compare(low: Lowering, node: Node) -> Value:
 
 def _call(low: Lowering, node: Node) -> Value:
     name = str(node.value)
+    library = node.children[0] if node.children else node
+    if library.value in LIBRARIES.difference(low.symbols, low.locals):
+        hint = f"Functions stand alone and are NumPy's, as in {name}(x)."
+        raise UnknownName(
+            f"unknown symbol '{library.value}'", text=low.text, span=library.span, hint=hint
+        )
     handler = FUNCTIONS.get(name)
     if handler is not None:
         return handler(low, node)
@@ -512,13 +515,11 @@ def _call(low: Lowering, node: Node) -> Value:
                 node,
                 f"Write '{name} * (...)' for a product.",
             ) from None
-        close = difflib.get_close_matches(name, supported_functions(), 3)
-        hint = f"Did you mean {' or '.join(close)}? " if close else ""
         raise Unsupported(
             f"the function '{name}' is not supported",
             text=low.text,
             span=node.span,
-            hint=f"{hint}Supported: {', '.join(supported_functions())}.",
+            hint=meant_function(name, supported_functions()),
         ) from None
     return _apply_record(low, node, record)
 

@@ -22,7 +22,7 @@ MAX_NUMBER_LENGTH = 40
 
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+)
+    (?P<space>\s+|\b(?:(?:np|numpy|jnp|jax\.numpy)\.(?:linalg\.)?|jax\.nn\.)(?=[a-z]))
   | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
   | (?P<name>[^\W\d²³ᵀ][^\W²³ᵀ]*)
   | (?P<string>"[^"\n]*"|'[^'\n]*')
@@ -42,6 +42,20 @@ _SAME = {
     "^": "**",
     "ᵀ": ".T",
     "⊤": ".T",
+}
+
+_LANGUAGE = "Expressions use names, numbers, + - * / ** @ and functions such as exp(x)."
+_NORM = "Write norm(x) for the length of a vector, abs(x) for that of each entry."
+_SIGNS = {
+    "'": "A transpose is x.T; what to differentiate by is said beside the expression.",
+    "′": "A transpose is x.T; what to differentiate by is said beside the expression.",
+    "|": _NORM,
+    "‖": _NORM,
+    "√": "Write sqrt(x).",
+    "÷": "Write x / y.",
+    "∘": "Write x * y for the product of entries.",
+    "⊗": "Write kron(A, B), or outer(x, y).",
+    "∇": "Write the function alone; what to differentiate by is said beside it.",
 }
 
 
@@ -92,7 +106,7 @@ def tokenize(text: str) -> list[Token]:
                 f"unexpected character {text[at]!r}",
                 text=text,
                 span=Span(at, at + 1),
-                hint="Expressions use names, numbers, + - * / ** @ and functions such as exp(x).",
+                hint=_SIGNS.get(text[at], _LANGUAGE),
             )
         kind = found.lastgroup or ""
         word = found.group()
@@ -183,11 +197,15 @@ class Parser:
         if token.kind != "end":
             if token.text in (")", "]"):
                 raise self.fail(f"'{token.text}' closes nothing", hint="Remove it.")
-            hint = "Write products with '*', as in 2*x."
+            before = self.tokens[self.position - 1]
+            hint = "Write products with '*' (of entries) or '@' (of matrices), as in 2*x."
             if token.text == "=":
                 hint = "Write the expression alone, without 'f ='."
             elif "^T" in self.text:
                 hint = "Write x.T @ y for a transpose; in LaTeX the transpose is ^\\top."
+            elif before.kind == token.kind == "name":
+                one, other = before.text, token.text
+                hint = f"Write {one}(...) for a function, {one} * {other} or {one} @ {other} else."
             raise self.fail(f"unexpected '{token.text}' after the end of the expression", hint=hint)
 
     def expression(self) -> Node:

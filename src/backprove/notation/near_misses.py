@@ -1,0 +1,65 @@
+"""What somebody means who writes a name that the language does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+LIBRARIES = frozenset({"torch", "tf", "math", "F", "nn", "jax", "scipy", "sp", "K"})
+"""Names before functions that are no names of arrays, unless one is declared so."""
+
+_WRITTEN_OUT = {
+    "t": "X.T",
+    "mm": "A @ B",
+    "bmm": "A @ B",
+    "tr": "trace(A)",
+    "Tr": "trace(A)",
+    "pow": "x**p",
+    "power": "x**p",
+    "add": "x + y",
+    "subtract": "x - y",
+    "multiply": "x * y",
+    "divide": "x / y",
+    "log2": "log(x)/log(2)",
+    "log_2": "log(x)/log(2)",
+    "log10": "log(x)/log(10)",
+    "log_10": "log(x)/log(10)",
+    "mse": "the loss out: mean((a - b)**2)",
+    "mse_loss": "the loss out: mean((a - b)**2)",
+    "nll_loss": "the loss out: -sum(y*log(p)), or its mean over rows",
+    "cross_entropy": "the loss out: -sum(y*log_softmax(z)), or its mean over rows",
+    "binary_cross_entropy": "the loss out: -mean(y*log(p) + (1 - y)*log(1 - p))",
+}
+
+
+def meant_symbol(name: str, symbols: Collection[str]) -> str:
+    """A hint to who writes a symbol that is not declared.
+
+    >>> meant_symbol("Xw", ["X", "w"])
+    'Write a product: X * w of entries, X @ w of matrices.'
+    >>> meant_symbol("y_1", ["y"])
+    'Entries are counted from 0: y[0] is the first.'
+    """
+    for at in range(1, len(name)):
+        left, right = name[:at], name[at:]
+        if left in symbols and right in symbols:
+            return f"Write a product: {left} * {right} of entries, {left} @ {right} of matrices."
+        if left in symbols and right.removeprefix("_").isdecimal():
+            return f"Entries are counted from 0: {left}[0] is the first."
+    close = get_close_matches(name, symbols, 1)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return f"Declared: {', '.join(symbols) or 'nothing'}; declare it with its shape."
+
+
+def meant_function(name: str, supported: Collection[str]) -> str:
+    """A hint to who calls a function that is not supported.
+
+    >>> meant_function("ReLU", ["relu", "exp"])
+    'Did you mean relu? Supported: relu, exp.'
+    """
+    if name in _WRITTEN_OUT:
+        return f"Write {_WRITTEN_OUT[name]}."
+    close = get_close_matches(name.lower(), supported, 3)
+    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    return f"{hint}Supported: {', '.join(supported)}."
