@@ -91,6 +91,8 @@ FORMULAS = [
     (r"w^2", V["w"] ** 2),
     (r"w \odot u", V["w"] * V["u"]),
     (r"A^{\odot 2}", V["A"] ** 2),
+    (r"2^{\odot w}", 2 ** V["w"]),
+    (r"w^{\odot u}", V["w"] ** V["u"]),
     (r"A A", V["A"] @ V["A"]),
     (r"A^{-1} B", INV @ V["B"]),
     (r"A^{-\top}", INV.T),

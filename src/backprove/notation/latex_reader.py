@@ -485,17 +485,18 @@ class _Reader(EnclosedReader):
         return Piece(piece.parts, entry=max(base.rank, 0))
 
     def _entrywise_power(self, base: Piece, span: Span) -> Piece:
-        """``^{\\odot 2}``; the exponent may be an array of the same shape."""
+        """``^{\\odot 2}``; either may be a scalar, or both are arrays of one shape."""
         braced = self.accept("{")
         self.take()
         exponent = self.expression() if braced else self.braced()
         if braced:
             self.expect("}", braced)
-        fits = not exponent.rank or (exponent.rank, exponent.row) == (base.rank, base.row)
-        if not fits:
+        shapes = {(piece.rank, piece.row) for piece in (base, exponent) if piece.rank}
+        if len(shapes) > 1:
             raise self.unsupported("an exponent of another shape", exponent.span)
         base, exponent = wrapped(base, ATOM), wrapped(exponent, ATOM)
-        return joined(span, base, "**", exponent, rank=base.rank, level=POWER, row=base.row)
+        rank, row = shapes.pop() if shapes else (0, base.row)
+        return joined(span, base, "**", exponent, rank=rank, level=POWER, row=row)
 
     def _superscript(self, base: Piece, mark: Word) -> Piece:
         position = self.position
