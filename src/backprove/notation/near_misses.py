@@ -8,6 +8,8 @@ from difflib import get_close_matches
 LIBRARIES = frozenset({"torch", "tf", "math", "F", "nn", "jax", "scipy", "sp", "K"})
 """Names before functions that are no names of arrays, unless one is declared so."""
 
+_LONG = 100  # characters of no name that was mistyped
+
 _WRITTEN_OUT = {
     "t": "X.T",
     "mm": "A @ B",
@@ -40,14 +42,13 @@ def meant_symbol(name: str, symbols: Collection[str]) -> str:
     >>> meant_symbol("y_1", ["y"])
     'Entries are counted from 0: y[0] is the first.'
     """
-    for at in range(1, len(name)):
+    for at in range(1, len(name) if len(name) < _LONG else 0):
         left, right = name[:at], name[at:]
         if left in symbols and right in symbols:
             return f"Write a product: {left} * {right} of entries, {left} @ {right} of matrices."
         if left in symbols and right.removeprefix("_").isdecimal():
             return f"Entries are counted from 0: {left}[0] is the first."
-    close = get_close_matches(name, symbols, 1)
-    if close:
+    if len(name) < _LONG and (close := get_close_matches(name, symbols, 1)):
         return f"Did you mean '{close[0]}'?"
     return f"Declared: {', '.join(symbols) or 'nothing'}; declare it with its shape."
 
