@@ -51,6 +51,7 @@ def test_what_to_write_instead_is_said(text: str, hint: str):
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["F", "K", "math"])
+@pytest.mark.parametrize("name", ["F", "K", "math", "tf"])
 def test_a_symbol_may_have_the_name_of_a_library(name: str):
     assert read_expression(f"{name}.sum()", declare({name: "n"})).output.shape == ()
+    assert len(read_expression(f"eye({name}) @ x", declare({"x": name})).output.shape) == 1

@@ -248,7 +248,26 @@ class Derivation(Result):
     @cached_property
     def steps(self) -> list[Step]:
         """The steps that computed the derivative, each with its numerical error."""
-        return derivation_steps(self.program, self.array, self.passes)
+        steps = derivation_steps(self.program, self.array, self.passes)
+        for rule, tensor in self._closing():
+            text = index_text(tensor, self.letter, self.program.symbols)
+            if steps and text != steps[-1].after:
+                latex = index_latex(tensor, self.letter, self.program.symbols)
+                steps.append(Step(rule, steps[-1].after, text, latex, self._error))
+        return steps
+
+    @property
+    def _error(self) -> float | None:
+        return self.verification.error if self.verification.points else None
+
+    def _closing(self) -> Iterator[tuple[str, Tensor]]:
+        """What follows the first derivative in numerator layout, as rules and their results."""
+        inputs = (axis for axis in self.tensor.axes if axis not in self.outputs)
+        rule = "write the values out" if self.order == 1 else f"differentiate by {self.wrt} again"
+        if self.note.startswith("Symmetric-matrix"):
+            rule = "symmetric-matrix convention"
+        yield rule, Tensor((*self.outputs, *inputs), self.tensor.body)
+        yield "denominator layout", self.tensor
 
     # --- numbers ----------------------------------------------------------------------------
 

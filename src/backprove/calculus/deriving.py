@@ -70,6 +70,10 @@ def derive(
     """
     if not isinstance(wrt, str):
         names = list(dict.fromkeys(wrt))
+        if not names:
+            raise NotationError(
+                "wrt is empty", hint="Name the symbol to differentiate by, or several."
+            )
         return Derivations(
             {n: _derive_one(f, n, shapes, order, layout, domain, structured) for n in names}
         )

@@ -10,6 +10,7 @@ import numpy as np
 from backprove.calculus import numeric
 from backprove.calculus.accumulation import Backward, Contribution, with_named
 from backprove.errors import DomainError
+from backprove.notation.axes import Axis
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Tensor
 from backprove.notation.index_text import index_latex, index_text
@@ -75,7 +76,7 @@ def derivation_steps(program: Program, array: Array, passes: Backward | None) ->
             error = _local_error(part, point)
             checked += 1
         steps.append(_local_step(part, error))
-        steps.append(_chain_step(part))
+        steps.append(_chain_step(part, passes.output_axes))
     final = _final_step(program, array, passes, point)
     return [*steps, final] if final else steps
 
@@ -119,8 +120,8 @@ def _local_step(part: Contribution, error: float | None) -> Step:
     return Step(rule, before, f"{name} = {text}", f"{left} = {shown}", error)
 
 
-def _chain_step(part: Contribution) -> Step:
-    tensor = Tensor(tuple(part.axes), part.adjoint)
+def _chain_step(part: Contribution, outputs: tuple[Axis, ...]) -> Step:
+    tensor = Tensor((*outputs, *part.axes), part.adjoint)
     value, consumer = part.value.name, part.consumer.name
     before = f"∂f/∂{consumer} · ∂{consumer}/∂{value}"
     text = index_text(tensor, "A").partition(" = ")[2]

@@ -498,7 +498,7 @@ def _compare(low: Lowering, node: Node) -> Value:
 def _call(low: Lowering, node: Node) -> Value:
     name = str(node.value)
     library = node.children[0] if node.children else node
-    if library.value in LIBRARIES.difference(low.symbols, low.locals):
+    if library.value in LIBRARIES.difference(low.symbols, low.locals, low.sizes):
         hint = f"Functions stand alone and are NumPy's, as in {name}(x)."
         raise UnknownName(
             f"unknown symbol '{library.value}'", text=low.text, span=library.span, hint=hint

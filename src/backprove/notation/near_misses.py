@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 
-LIBRARIES = frozenset({"torch", "tf", "math", "F", "nn", "jax", "scipy", "sp", "K"})
+LIBRARIES = frozenset({"torch", "tf", "math", "jax", "scipy"})
 """Names before functions that are no names of arrays, unless one is declared so."""
 
 _LONG = 100  # characters of no name that was mistyped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from backprove.errors import ShapeError, Span, UnknownName
 from backprove.notation.axes import Size
@@ -15,6 +15,9 @@ MAX_RANK = 12
 
 _WORD = re.compile(r"[^\s×,;]+")
 
+_SPACE = re.compile(r"^(?:R|ℝ|\\mathbb\s*(?:R|\{R\}))\s*\^\s*\{?([^{}]+)\}?$")
+"""The real arrays of a shape, as in ``R^{n×d}``."""
+
 
 def parse_shape(shape: ShapeLike, name: str = "") -> tuple[Size, ...]:
     """One size per axis, from text, an integer, or a sequence of integers and names.
@@ -24,11 +27,12 @@ def parse_shape(shape: ShapeLike, name: str = "") -> tuple[Size, ...]:
 
     >>> parse_shape("n×3")
     (n, 3)
-    >>> parse_shape("")
-    ()
+    >>> parse_shape("ℝ^{n×d}"), parse_shape("")
+    ((n, d), ())
     """
     if isinstance(shape, str):
-        text = re.sub(r"(?<=\w)\s+(?:x|by)\s+(?=\w)", " ", shape.strip())
+        text = re.sub(r"(?<=\w)\s+(?:x|by)\s+(?=\w)", " ", _SPACE.sub(r"\1", shape.strip()))
+        text = text.replace("\\times", "×")
         if text in ("", "scalar", "()"):
             return ()
         text = text.strip("()[]")
@@ -40,6 +44,11 @@ def parse_shape(shape: ShapeLike, name: str = "") -> tuple[Size, ...]:
                 parts.append(_size_of_word(piece, text, Span(*span), name))
     elif isinstance(shape, (int, Size)):
         parts = [shape]
+    elif not isinstance(shape, Iterable):
+        raise ShapeError(
+            f"the shape of {name} is {shape!r}" if name else f"the shape is {shape!r}",
+            hint='Shapes are texts such as "n d", numbers, or sequences of them; "" is a scalar.',
+        )
     else:
         parts = [
             _size_of_word(p, p, Span(0, len(p)), name) if isinstance(p, str) else p for p in shape
