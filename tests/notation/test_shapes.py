@@ -27,3 +27,9 @@ def test_what_is_no_shape_is_refused(shape):
     with pytest.raises((ShapeError, NotationError)) as caught:
         declare({"X": shape})
     assert "X" in str(caught.value) or "size" in str(caught.value)
+
+
+@pytest.mark.parametrize(("shapes", "domain"), [({1: "n"}, None), ({"x": "n"}, ["real"]), ([], 1)])
+def test_what_is_no_declaration_is_refused(shapes, domain):
+    with pytest.raises(ShapeError):
+        declare(shapes, domain)

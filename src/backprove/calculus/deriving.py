@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backprove.calculus.accumulation import (
@@ -68,6 +68,8 @@ def derive(
     >>> derive("norm(w)**2", "w", {"w": "d"}).matrix_form
     '2*w'
     """
+    if not isinstance(wrt, str | Iterable):
+        raise NotationError(f"wrt is {wrt!r}; expected the name of a symbol, or several")
     if not isinstance(wrt, str):
         names = list(dict.fromkeys(wrt))
         if not names:

@@ -94,6 +94,9 @@ def check(
     """
     if layout not in (None, "numerator", "denominator"):
         raise NotationError(f"layout is {layout!r}; expected numerator or denominator")
+    for name, given in (("wrt", wrt), ("claim", claim)):
+        if not isinstance(given, str):
+            raise NotationError(f"{name} is {type(given).__name__}; expected text")
     if isinstance(domain, str):
         domain = dict.fromkeys(shapes, domain)
     if len(claim) > MAX_LENGTH:

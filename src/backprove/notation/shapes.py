@@ -118,6 +118,11 @@ def declare(
         raise ShapeError(
             f'shapes is {type(shapes).__name__}; expected a mapping such as {{"X": "n d"}}'
         )
+    if not isinstance(domain, str | Mapping | None):
+        raise ShapeError(
+            f'domain is {type(domain).__name__}; expected a mapping such as {{"y": "onehot"}}, or '
+            "one domain for all symbols"
+        )
     domains = dict.fromkeys(shapes, domain) if isinstance(domain, str) else dict(domain or {})
     for name in domains:
         if name not in shapes:
@@ -127,7 +132,7 @@ def declare(
             )
     symbols: dict[str, Array] = {}
     for order, (name, shape) in enumerate(shapes.items()):
-        if not name.isidentifier():
+        if not isinstance(name, str) or not name.isidentifier():
             raise ShapeError(f"'{name}' is not a name for a symbol")
         kind = domains.get(name) or "real"
         if kind not in DOMAINS:
