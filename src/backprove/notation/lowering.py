@@ -17,6 +17,7 @@ from backprove.notation.axes import Axis, Index, Size, nonnegative, shape_text
 from backprove.notation.constant_domain import refuse_impossible_constants
 from backprove.notation.effort import TooMuchEffort, bounded
 from backprove.notation.expressions import ONE, Array, Expr, Named, Tensor
+from backprove.notation.index_writing import size_latex, size_text
 from backprove.notation.near_misses import LIBRARIES, meant_function, meant_symbol
 from backprove.notation.operations import Builder, Program, Value
 from backprove.notation.shapes import MAX_SIZE
@@ -403,6 +404,8 @@ def _binary(low: Lowering, node: Node) -> Value:
     operator = str(node.value)
     if operator == "@":
         return FUNCTIONS["matmul"](low, node)
+    if operator == "//":
+        return _whole_quotient(low, node)
     left, right = (low.value(c) for c in node.children)
     if operator == "**":
         return _power(low, node, left, right)
@@ -415,6 +418,18 @@ def _binary(low: Lowering, node: Node) -> Value:
     if operator == "*" and (not left.shape or not right.shape):
         latex = r"{0} \cdot {1}"
     return low.elementwise(name, [left, right], body, template, latex, node)
+
+
+def _whole_quotient(low: Lowering, node: Node) -> Value:
+    """``n//2``, a size that stands where a value stands."""
+    try:
+        size = low.size(node)
+    except (NotationError, UnknownName):
+        raise low.unsupported(
+            "'//' divides sizes by whole numbers only", node, "Write x / y for values."
+        ) from None
+    value = Tensor((), b.size_value(size))
+    return low.builder.named_constant(f"({size_text(size)})", size_latex(size), value, node.span)
 
 
 def _fold(low: Lowering, operator: str, left: Value, right: Value, node: Node) -> Value | None:

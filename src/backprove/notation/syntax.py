@@ -146,7 +146,7 @@ def deep_recursion(limit: int = 60_000) -> Iterator[None]:
 
 _COMPARE = {"==", "!=", "<", "<=", ">", ">="}
 _ADDITIVE = {"+", "-"}
-_PRODUCT = {"*", "/", "@"}
+_PRODUCT = {"*", "/", "//", "@"}
 
 
 class Parser:
