@@ -110,18 +110,17 @@ TRUE = [
 ]
 SMALL = [
     ("inv(A @ B)", "inv(B) @ inv(A)"),
-    ("inv(A.T)", "inv(A).T"),
     ("det(A @ B)", "det(A)*det(B)"),
-    ("det(A.T)", "det(A)"),
     ("logdet(inv(A))", "-logdet(A)"),
     ("inv(inv(A))", "A"),
     ("inv(A + outer(v, r))", "inv(A) - inv(A) @ outer(v, r) @ inv(A)/(1 + r @ inv(A) @ v)"),
     ("prod(exp(z))", "exp(sum(z))"),
     ("max(z)", "max(z[::-1])"),
 ]
+TRANSPOSED = [("inv(A.T)", "inv(A).T"), ("det(A.T)", "det(A)"), ("logdet(A.T)", "logdet(A)")]
 
 
-@pytest.mark.parametrize(("left", "right"), TRUE)
+@pytest.mark.parametrize(("left", "right"), TRUE + TRANSPOSED)
 def test_an_identity_is_proved_for_all_sizes(left, right):
     found = verdict(left, right)
     assert (found.status, found.scope, found.almost_everywhere) == ("equal", ALL_SIZES, False)
@@ -314,13 +313,13 @@ def test_an_index_of_size_one_is_zero():
 
 
 def test_given_sizes_are_used():
-    found = verdict("det(A.T)", "det(A)", {"A": "n n"}, sizes={"n": 4})
+    found = verdict("det(A @ A)", "det(A)**2", {"A": "n n"}, sizes={"n": 4})
     assert (found.status, found.scope) == ("equal", "n=4")
 
 
 def test_large_concrete_sizes_end_in_unknown_and_not_in_a_long_wait():
     shapes = {"A": "200 200"}
-    assert verdict("det(A.T)", "det(A)", shapes).status == "unknown"
+    assert verdict("det(A @ A)", "det(A)**2", shapes).status == "unknown"
     assert verdict("trace(A @ A.T)", "sum(A**2)", shapes).status == "equal"
 
 
@@ -333,7 +332,7 @@ def test_facts_about_domains_are_used():
         assert verdict(part, rest, shapes).status == "different"
     assert verdict("sqrt(u**2)", "u", shapes, domain).status == "equal"
     assert verdict("sqrt(u**2)", "u", shapes).status == "unknown"
-    assert verdict("inv(S).T", "inv(S)", shapes, domain).scope == "n=2; n=3"
+    assert verdict("inv(S).T", "inv(S)", shapes, domain).scope == ALL_SIZES
     assert verdict("inv(S).T", "inv(S)", shapes).status == "different"
 
 

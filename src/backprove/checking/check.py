@@ -19,6 +19,7 @@ from backprove.checking.comparison import (
     Comparison,
     compare_numerically,
     kink_values_differ,
+    level_of,
     prove_equal,
 )
 from backprove.checking.counting import with_other_count
@@ -335,10 +336,7 @@ def _right(
     program = question.derivation.program
     if found.undefined:
         under.append("the claim is only defined on a part of the domain")
-    evidence = (
-        f"{proof.method}, {proof.scope}" if proof else f"agreement at {found.points} random points"
-    )
-    level = "proved" if proof else "measured"
+    level, evidence = level_of(proof, found.points)
     if under:
         message = f"Right under: {'; '.join(under)}."
         return Verdict("right_under", claim, message, level, under, evidence=evidence)

@@ -10,15 +10,17 @@ import numpy as np
 
 from backprove import functions
 from backprove.calculus import numeric
+from backprove.checking.other_sizes import other_sizes
 from backprove.checking.verdict import Counterexample
 from backprove.errors import DomainError
 from backprove.notation import building as b
-from backprove.notation.equality import Equality
+from backprove.notation.equality import ALL_SIZES, Equality
 from backprove.notation.equality import compare as prove
 from backprove.notation.evaluation import Evaluator, run_program
 from backprove.notation.expressions import Array, Bind, Expr, Fn, Tensor, Test
 from backprove.notation.operations import Program
 from backprove.notation.traversal import subexpressions
+from backprove.results import Level
 
 DIFFERENT = 1e-6
 EQUAL = 1e-9
@@ -79,6 +81,8 @@ def compare_numerically(
             _compare_branches(tally, extra, seed)
         if tally.worst.deviation < EQUAL:
             _reach_all_sides(tally, extra, seed)
+        if tally.worst.deviation < EQUAL:
+            _compare_other_sizes(tally, extra, seed)
     except DomainError as error:
         if not tally.compared:
             return Comparison("unknown", reason=error.message)
@@ -191,6 +195,21 @@ def _reach_all_sides(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
             for point in points:
                 if tally.add(point):
                     return
+        except DomainError:
+            continue
+
+
+def _compare_other_sizes(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
+    """A point at each of several choices of sizes, but those that do not suit the domain."""
+    if tally.truth.body is tally.claim.body:
+        return
+    for sizes in other_sizes(tally.program, tally.truth, tally.claim):
+        try:
+            points = numeric.points(
+                tally.program, count=1, seed=seed + 3, sizes=sizes, extra=extra, scales=SCALES
+            )
+            if any(tally.add(point) for point in points):
+                return
         except DomainError:
             continue
 
@@ -312,6 +331,23 @@ def prove_equal(truth: Tensor, claim: Tensor) -> Equality | None:
     """A proof that two tensors are equal, or None if none was found."""
     found = prove(truth, claim)
     return found if found.status == "equal" else None
+
+
+def level_of(proof: Equality | None, points: int) -> tuple[Level, str]:
+    """How strongly an agreement is supported, and by what.
+
+    An exact evaluation at a few sizes says nothing of others: it is a measurement like the rest.
+
+    Args:
+        proof: of the equality, if there is one.
+        points: at how many random points the two agree.
+    """
+    agreement = f"agreement at {points} random points"
+    if proof is None:
+        return "measured", agreement
+    if proof.scope == ALL_SIZES:
+        return "proved", f"{proof.method}, {proof.scope}"
+    return "measured", f"{proof.method} at {proof.scope}; {agreement}, of other sizes too"
 
 
 def kink_values_differ(program: Program, truth: Tensor, claim: Tensor) -> bool:

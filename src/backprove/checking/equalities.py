@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from backprove.calculus import numeric
-from backprove.checking.comparison import Comparison, compare_numerically, prove_equal
+from backprove.checking.comparison import Comparison, compare_numerically, level_of, prove_equal
 from backprove.checking.mistakes import Mistake, find_mistake
 from backprove.checking.tidying import tidied_claim, with_left_side
 from backprove.checking.verdict import Verdict
@@ -108,14 +108,8 @@ def equality_verdict(
         return Verdict("undecided", claim, f"Undecided: {found.reason}.", evidence=found.reason)
     if found.status == "equal":
         proof = prove_equal(truth, tensor)
-        evidence = (
-            f"{proof.method}, {proof.scope}"
-            if proof
-            else f"agreement at {found.points} random points"
-        )
-        return Verdict(
-            "right", claim, "Right.", "proved" if proof else "measured", evidence=evidence
-        )
+        level, evidence = level_of(proof, found.points)
+        return Verdict("right", claim, "Right.", level, evidence=evidence)
     symbols = {**program.symbols, **{a.name: a for a in extra}}
     sizes = set(numeric.size_names(symbols))
     mistake = None

@@ -342,8 +342,10 @@ def bind(
 ) -> Expr:
     """A function of the whole slice ``body`` over ``axes``, at the entry ``at``."""
     indices = tuple(Index.of(i) for i in at)
-    if kind == "inv":
-        if isinstance(body, Ref) and body.array.domain == "spd":
+    if kind in ("inv", "det", "logdet") and isinstance(body, Ref):
+        if body.at == (Index.of(axes[1]), Index.of(axes[0])):  # inv(A.T) is inv(A).T
+            axes, indices = axes[::-1], indices[::-1]
+        if body.array.domain == "spd":
             indices = tuple(sorted(indices, key=lambda i: i.key))
     if kind in ("softmax", "max", "min", "argmax") and not any(a in body.axes for a in axes):
         if kind in ("max", "min"):
