@@ -157,6 +157,47 @@ def test_a_pytorch_module_has_the_values_and_gradients_that_autograd_gives() -> 
 
 
 @pytest.mark.torch
+def test_the_options_of_a_pytorch_operation_are_read_or_refused() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Weighted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("counts", torch.tensor([1, 2, 3]))
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            return nn.functional.mse_loss(1 / x, self.counts * (1 - x))
+
+    # Both ends of every range, and numbers inside and outside of it.
+    at = [[-3.0, -2.0, -1.0], [0.25, 0.5, 1.0], [2.0, 3.0, 6.0], [6.5, -9.0, 1.5]]
+    for module in (
+        nn.ReLU6(),
+        nn.Hardtanh(),
+        nn.Hardtanh(-2, 2),
+        nn.Hardtanh(1.5, 6.0),
+        nn.Hardtanh(-3, -1),
+        nn.ELU(0.5),
+        nn.LeakyReLU(0.3),
+        nn.Softplus(),
+        nn.GELU(approximate="tanh"),
+        Weighted(),
+    ):
+        x = torch.tensor(at, dtype=torch.double, requires_grad=True)
+        out = module(x)
+        upstream = torch.arange(1.0, 1.0 + out.numel(), dtype=torch.double).reshape(out.shape)
+        out.backward(upstream)
+        g = bp.graph(module, example=[x.detach()])
+        (name,) = [n for n in g.inputs if n not in g.known]
+        run = g.run({name: at}, upstream=upstream.numpy())
+        np.testing.assert_allclose(run.values["f"], out.detach().numpy(), atol=2e-8)
+        np.testing.assert_allclose(run.gradients[name], x.grad.numpy(), atol=2e-8)
+    for module in (nn.Softplus(2.0), nn.Softplus(1.0, 5.0)):
+        with pytest.raises(Unsupported, match="softplus"):
+            bp.graph(module, example=[torch.zeros(2)])
+
+
+@pytest.mark.torch
 def test_a_pytorch_module_that_cannot_be_read_says_why() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(ShapeError, match="needs inputs"):

@@ -6,8 +6,10 @@ This file is imported only when a module is given, so that PyTorch is not loaded
 from __future__ import annotations
 
 import keyword
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from backprove.graphs.sources import Source
 _BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _UNARY = (
     "relu sigmoid tanh exp log sqrt abs sin cos silu mish softsign expm1 log1p erf sign square "
-    "relu6 hardtanh hardsigmoid selu"
+    "relu6 hardsigmoid selu"
 ).split()
 
 Write = Callable[["_Writer", Any, Sequence[Any]], str]
@@ -80,6 +82,7 @@ class _Writer:
         self.values: dict[str, Any] = {}
         self.parameters: list[str] = []
         self.text: dict[str, str] = {}
+        self.lists: dict[str, list[str]] = {}
         self._targets = {s.arg.name: s.target for s in exported.graph_signature.input_specs}
         self._kinds = {s.arg.name: s.kind.name for s in exported.graph_signature.input_specs}
         self._outputs = [
@@ -101,7 +104,7 @@ class _Writer:
         name = self._free(_identifier(target or node.name))
         self.text[node.name] = name
         value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        if not isinstance(value, torch.Tensor) or value.is_complex() or value.dtype == torch.bool:
             return
         self.shapes[name] = tuple(value.shape)
         if kind == "PARAMETER":
@@ -122,6 +125,12 @@ class _Writer:
         value = node.meta.get("val")
         if isinstance(value, torch.Tensor) and not value.is_floating_point():
             return  # counters of batches and the like; what uses one fails by its name
+        if packet == "broadcast_tensors" and self._all_alike(node):
+            self.lists[node.name] = [self.term(a) for a in node.args[0]]
+            return
+        if node.target is operator.getitem and node.args[0].name in self.lists:
+            self.text[node.name] = self.lists[node.args[0].name][node.args[1]]
+            return
         write = OPERATIONS.get(packet)
         if write is None or not isinstance(value, torch.Tensor):
             raise Unsupported(
@@ -132,6 +141,11 @@ class _Writer:
         self.lines.append(f"{name} = {write(self, node, node.args)}")
         self.groups.append(self._group(node))
         self.text[node.name] = name
+
+    @staticmethod
+    def _all_alike(node: Any) -> bool:
+        """Whether nothing is repeated to bring arrays to one shape."""
+        return len({tuple(a.meta["val"].shape) for a in node.args[0]}) == 1
 
     @staticmethod
     def _group(node: Any) -> str:
@@ -145,8 +159,8 @@ class _Writer:
             if value.name not in self.text:
                 raise Unsupported(f"the value '{value.name}' of the module is no array of numbers")
             return self.text[value.name]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Unsupported(f"the operand {value!r} of the module is no number")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+            raise Unsupported(f"the operand {value!r} of the module is no finite number")
         return repr(value) if value >= 0 else f"({value!r})"
 
     def rank(self, node: Any) -> int:
@@ -200,7 +214,13 @@ def _binary(sign: str) -> Write:
 
 
 def _unary(name: str) -> Write:
-    return lambda w, node, args: f"{name}({w.term(args[0])})"
+    def write(w: _Writer, node: Any, args: Sequence[Any]) -> str:
+        options = [*args[1:], *node.kwargs.values()]
+        if options:
+            raise Unsupported(f"{name} with {', '.join(map(repr, options))} is not supported")
+        return f"{name}({w.term(args[0])})"
+
+    return write
 
 
 def _same(w: _Writer, node: Any, args: Sequence[Any]) -> str:
@@ -220,6 +240,8 @@ def _reduced(name: str) -> Write:
         keep = _argument(node, args, 2, "keepdim", False)
         axes = [axes] if isinstance(axes, int) else list(axes or [])
         options = ""
+        if keep and not axes:
+            raise Unsupported(f"{name} over all axes that keeps them is not supported")
         if axes:
             inside = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
             options = f", axis={inside}" + (", keepdims=True" if keep else "")
@@ -271,6 +293,16 @@ def _leaky_relu(w: _Writer, node: Any, args: Sequence[Any]) -> str:
     return f"leaky_relu({w.term(args[0])}, {_argument(node, args, 1, 'negative_slope', 0.01)!r})"
 
 
+def _hardtanh(w: _Writer, node: Any, args: Sequence[Any]) -> str:
+    low = _argument(node, args, 1, "min_val", -1)
+    high = _argument(node, args, 2, "max_val", 1)
+    named = {(-1, 1): "hardtanh", (0, 6): "relu6"}.get((low, high))
+    if named is not None:
+        return f"{named}({w.term(args[0])})"
+    # Flat at both kinks, as PyTorch takes it; clip shares the slope there.
+    return f"{high!r} - relu({high - low!r} - relu({w.term(args[0])} - {w.term(low)}))"
+
+
 def _elu(w: _Writer, node: Any, args: Sequence[Any]) -> str:
     if any(a != 1 for a in args[2:]):
         raise Unsupported("elu with a scale is not supported", hint="Use selu.")
@@ -280,6 +312,8 @@ def _elu(w: _Writer, node: Any, args: Sequence[Any]) -> str:
 def _softplus(w: _Writer, node: Any, args: Sequence[Any]) -> str:
     if _argument(node, args, 1, "beta", 1) != 1:
         raise Unsupported("softplus with another beta than 1 is not supported")
+    if _argument(node, args, 2, "threshold", 20) < 20:
+        raise Unsupported("softplus that is cut off below 20 is not supported")
     return f"softplus({w.term(args[0])})"
 
 
@@ -287,6 +321,12 @@ def _dropout(w: _Writer, node: Any, args: Sequence[Any]) -> str:
     if args[2] and args[1]:
         raise Unsupported("dropout in training draws at random", hint="Call module.eval() before.")
     return w.term(args[0])
+
+
+def _from_right(w: _Writer, node: Any, args: Sequence[Any]) -> str:
+    if _argument(node, args, 2, "alpha", 1) != 1:
+        raise Unsupported("rsub with alpha is not supported")
+    return f"{w.term(args[1])} - {w.term(args[0])}"
 
 
 def _power(w: _Writer, node: Any, args: Sequence[Any]) -> str:
@@ -334,6 +374,8 @@ OPERATIONS: dict[str, Write] = {
     **{name: _reduced(name) for name in ("sum", "mean", "logsumexp")},
     "log_sigmoid": _unary("logsigmoid"),
     "neg": lambda w, node, args: f"-{w.term(args[0])}",
+    "reciprocal": lambda w, node, args: f"1 / {w.term(args[0])}",
+    "rsub": _from_right,
     "linear": _linear,
     "matmul": _matmul,
     "mm": _matmul,
@@ -349,6 +391,7 @@ OPERATIONS: dict[str, Write] = {
     "gelu": _gelu,
     "leaky_relu": _leaky_relu,
     "elu": _elu,
+    "hardtanh": _hardtanh,
     "softplus": _softplus,
     "dropout": _dropout,
     "pow": _power,
