@@ -5,7 +5,12 @@ defined in index notation (``expressions``, ``building``); ``index_text`` and ``
 print, ``evaluation`` computes, ``normal_form`` and ``exact_field`` prove equality.
 """
 
-from backprove.notation import lowering_arrays, lowering_linear, lowering_reductions
+from backprove.notation import (
+    lowering_arithmetic,
+    lowering_arrays,
+    lowering_linear,
+    lowering_reductions,
+)
 from backprove.notation.expressions import Array, Expr, Tensor
 from backprove.notation.lowering import lower, supported_functions
 from backprove.notation.operations import Program, Value
@@ -19,6 +24,7 @@ __all__ = [
     "Value",
     "declare",
     "lower",
+    "lowering_arithmetic",
     "lowering_arrays",
     "lowering_linear",
     "lowering_reductions",
