@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -63,6 +64,38 @@ def test_a_rounded_answer_is_right_and_one_that_is_too_coarse_is_undecided() -> 
     assert exercise.answer("h2", "20").kind == "undecided"
     assert exercise.answer("h2", "20.2").kind == "wrong"
     assert exercise.answer("df/dy", "2*exp(3)").kind == "right"
+    assert exercise.answer("df/dy", "2.0*20.0").kind == "undecided"
+    assert exercise.answer("df/dy", "2*20.0").kind == "wrong"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["40.171", "+40.17", "4.01711e1", "4.01711*10**1", "4.01711·10^1", "2*e**3", "1*2*20.0855",
+     "= 40.17", "80.342/2"],
+)  # fmt: skip
+def test_a_right_answer_may_be_written_in_any_usual_form(given: str) -> None:
+    assert worked().answer("df/dy", given).kind == "right"
+
+
+def test_a_minus_sign_and_a_comma_are_what_people_type() -> None:
+    exercise = graph("x*y").run(x=1.0, y=-2.5).exercise()
+    assert exercise.answer("df/dx", "−2.5").kind == "right"
+    with pytest.raises(NotationError, match="comma"):
+        exercise.answer("df/dx", "-2,5")
+
+
+def test_an_infinite_gradient_is_answered_by_infinity_alone() -> None:
+    exercise = graph("1/x + y*w").run(x=0.0, y=1.0, w=math.inf).exercise(hide="all")
+    for given, kind in [("-inf", "right"), ("-∞", "right"), ("∞", "wrong"), ("3", "wrong"),
+                        ("1e300", "wrong"), (-1e308, "wrong"), ("nan", "wrong")]:  # fmt: skip
+        assert exercise.answer("df/dx", given).kind == kind, given
+    assert exercise.answer("df/dw", "inf").kind == "wrong"
+
+
+def test_a_number_as_it_is_printed_is_right() -> None:
+    exercise = graph("1e8*x + y/3").run(x=1.0, y=1.0).exercise(hide="values")
+    assert exercise.answer("f", "1e+08").kind == exercise.answer("f", "1e8").kind == "right"
+    assert exercise.answer("f", "1.001e8").kind == "wrong"
 
 
 def test_a_number_that_no_slip_gives_gets_no_invented_reason() -> None:

@@ -137,6 +137,59 @@ def test_claims_of_the_worked_example_are_judged(run: Run, claim: str, kind: str
     assert run.check(claim).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        ("df/dz = df/dh3 * dh3/dz = 1 * 20.0855 = 20.0855", "right"),
+        ("df/dy = 1*2*20.0855 = 40.171", "right"),
+        ("df/dy = 1*2*20.09", "right"),
+        ("df/dy = 2*20.1", "right"),
+        ("df/dy = 2*20.0", "wrong"),
+        ("df/dy = 2.0*20.0", "undecided"),
+        ("df/dy = 2*20", "wrong"),
+        ("df/dy = 2*20.0855e0", "right"),
+        ("df/dy = 2*20.0857", "wrong"),
+        ("df/dy = 1.9*20.0855", "wrong"),
+        ("df/dz = −20.0855", "wrong"),
+        ("df/dz = inf", "wrong"),
+        ("df/dz = NaN", "wrong"),
+    ],
+)
+def test_products_of_rounded_numbers_are_judged_by_their_rounding(
+    run: Run, claim: str, kind: str
+) -> None:
+    assert run.check(claim).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "claim", "kind"),
+    [
+        ("1/x", {"x": 0.0}, "f = ∞", "right"),
+        ("1/x", {"x": 0.0}, "f = -inf", "wrong"),
+        ("1/x", {"x": 0.0}, "df/dx = -∞", "right"),
+        ("1/x", {"x": 0.0}, "df/dx = 0", "wrong"),
+        ("x*y", {"x": 0.0, "y": math.inf}, "f = NaN", "right"),
+        ("x*y", {"x": 0.0, "y": math.inf}, "f = 0", "wrong"),
+        ("x*y", {"x": 1e-7, "y": 1.0}, "df/dy = 0.0", "undecided"),
+        ("x*y", {"x": 1e-7, "y": 1.0}, "df/dy = 0", "wrong"),
+        ("x*y", {"x": 1e-7, "y": 1.0}, "df/dy = 1e-7", "right"),
+        ("0*x", {"x": 1.0}, "df/dx = 0.0", "right"),
+    ],
+)
+def test_infinity_nan_and_what_rounds_to_zero(
+    text: str, values: dict[str, float], claim: str, kind: str
+) -> None:
+    assert graph(text).run(values).check(claim).kind == kind
+
+
+def test_a_wrong_slope_at_a_kink_is_told_what_is_taken_there() -> None:
+    run = graph("relu(x)*y").run(x=0.0, y=3.0)
+    verdict = run.check("df/dx = 1.5")
+    assert verdict.kind == "wrong"
+    assert "h1: At a kink" in verdict.message and "0 is taken" in verdict.message
+    assert "kink" not in run.check("df/dy = 1").message
+
+
 def test_what_is_kept_for_the_backward_pass(run: Run) -> None:
     kept = {k.name: (k.shape, k.bytes, k.needed_for) for k in run.cached}
     assert kept == {

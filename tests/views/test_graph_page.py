@@ -174,6 +174,27 @@ class TestInABrowser:
         assert tab.trouble == []
         tab.close()
 
+    def test_practice_reads_fractions_powers_of_ten_and_infinity(
+        self, browser: Any, tmp_path: Any
+    ) -> None:
+        run = graph("x/4 + 1/y + 2000*z").run(x=1.0, y=0.0, z=1.0)
+        tab = opened(browser, tmp_path, page_of(run, hide=["df/dx", "df/dy", "df/dz"]))
+        tab.click("#practise")
+        answers = {
+            "∂f/∂x": [("1/2", "wrong"), ("1/4", "right")],
+            "∂f/∂y": [("5", "wrong"), ("∞", "wrong"), ("-∞", "right")],
+            "∂f/∂z": [("2/x", "?"), ("2·10^4", "wrong"), ("2·10^3", "right")],
+        }
+        while answers:
+            symbol = tab.locator("#question").text_content().removesuffix(" =")
+            for given, said in answers.pop(symbol):
+                tab.fill("#answer", given)
+                tab.keyboard.press("Enter")
+                assert said in tab.locator("#verdict").text_content(), (symbol, given)
+        assert "All numbers are found" in tab.locator("#verdict").text_content()
+        assert tab.trouble == []
+        tab.close()
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("make", [worked, layers])
     def test_axe_finds_no_violation(

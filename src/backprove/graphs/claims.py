@@ -6,16 +6,19 @@ before it ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprove.checking import Verdict
-from backprove.errors import BackproveError, NotationError, UnknownName
+from backprove.errors import BackproveError, NotationError, Span, UnknownName
+from backprove.graphs.numerals import number
+from backprove.graphs.presentation import MAX_ROWS
 from backprove.graphs.records import NOT_COMPUTED
 from backprove.notation.claims import Claim, classify_claim, number_of
 from backprove.notation.definitions import only
@@ -25,17 +28,31 @@ from backprove.notation.lowering import lower
 if TYPE_CHECKING:
     from backprove.graphs.run import Run
 
+ROUNDED = 0.001
+"""A product of rounded factors may be off by this share of its value and be right."""
+_EXACT = 1e-9
+_DECIMAL = re.compile(r"(?<![\w.])[0-9]*\.[0-9]+")
+_NOT_FINITE = re.compile(r"[=≈]\s*([-+]?)\s*(inf|infinity|∞|nan)\s*$", re.IGNORECASE)
+
 Quantity = tuple[str, ...]
 """``("h2",)`` for a value, ``("f", "h2")`` for the derivative of f by h2."""
 
 
 @dataclass(frozen=True)
 class Stated:
-    """A number that a claim gives to a quantity, and how far rounding may take it."""
+    """A number that a claim gives to a quantity, and how far rounding may take it.
+
+    Attributes:
+        quantity: what it is said of.
+        value: the number.
+        tolerance: within it the number is right.
+        coarse: within it nothing is decided: factors that are rounded too far may lead there.
+    """
 
     quantity: Quantity
     value: float
     tolerance: float
+    coarse: float
 
 
 def check_run(run: Run, text: str, *, earlier: Sequence[str] = ()) -> Verdict:
@@ -60,6 +77,10 @@ def check_run(run: Run, text: str, *, earlier: Sequence[str] = ()) -> Verdict:
     >>> check_run(run, "df/dz = df/dh2 * dh3/dz = 20.0855").mistake
     'wrong_path'
     """
+    text = text.replace("−", "-")
+    found = _NOT_FINITE.search(text)
+    if found is not None:
+        return _judge_not_finite(run, text, found)
     claim = classify_claim(text)
     quantity = _quantity(run, claim)
     if claim.kind == "path":
@@ -112,29 +133,80 @@ def _stated(claim: Claim, quantity: Quantity) -> list[Stated]:
     for span in claim.values:
         literal = number_of(claim, span)
         if literal is None:
-            value = float(Evaluator({}, {}).tensor(lower(only(claim.text, span), {}).tensor()))
-            found.append(Stated(quantity, value, 1e-9 * max(1.0, abs(value))))
+            value = _computed(only(claim.text, span))
+            exact, spread = 1e-9 * max(1.0, abs(value)), _spread(claim.text, span, value)
+            near = max(exact, min(spread, ROUNDED * abs(value)))
+            found.append(Stated(quantity, value, near, max(exact, spread)))
             continue
         word = claim.text[span.start : span.end].strip().lower()
-        found.append(Stated(quantity, float(literal), _rounding(word, claim.approximate)))
+        tolerance = _rounding(word, claim.approximate)
+        found.append(Stated(quantity, float(literal), tolerance, tolerance))
     return found
 
 
-def stated_number(text: str) -> tuple[float, float]:
+def _computed(text: str) -> float:
+    return float(Evaluator({}, {}).tensor(lower(text, {}).tensor()))
+
+
+def _spread(text: str, span: Span, value: float) -> float:
+    """How far ``1*2*20.0855`` may be off by its rounded decimals; whole numbers are exact."""
+    total = 0.0
+    for decimal in _DECIMAL.finditer(text, span.start, span.end):
+        # One more digit 5 is half a unit of the last digit that is written.
+        moved = only(
+            text[: decimal.end()] + "5" + text[decimal.end() :], Span(span.start, span.end + 1)
+        )
+        total += abs(_computed(moved) - value)
+    return total
+
+
+def stated_number(text: str) -> Stated:
     """The number that a text such as ``40.17`` or ``2*e**3`` states, and how far rounding goes.
 
     Raises:
         NotationError: the text is no number.
 
-    >>> value, tolerance = stated_number("40.17")
-    >>> value, round(tolerance, 6)
+    >>> stated = stated_number("40.17")
+    >>> stated.value, round(stated.tolerance, 6)
     (40.17, 0.005)
     """
-    claim = classify_claim(f"q = {text}")
+    plain = text.replace("−", "-").strip().lstrip("=≈~").strip()
+    if re.fullmatch(r"[-+]?[0-9]+,[0-9]+", plain):
+        raise NotationError(
+            "a comma stands in the number", text=text, hint="Write a decimal point: 40.171."
+        )
+    special = _NOT_FINITE.fullmatch(f"={plain}")
+    if special is not None:
+        return Stated(("q",), _not_finite(special), 0.0, 0.0)
+    claim = classify_claim(f"q = {plain}")
     found = _stated(claim, ("q",)) if claim.kind == "value" else []
     if len(found) != 1:
         raise NotationError("expected one number", text=text, hint="Write 40.171 or 2*exp(3).")
-    return found[0].value, found[0].tolerance
+    return found[0]
+
+
+def _not_finite(found: re.Match[str]) -> float:
+    """The infinity or NaN that a text ends with."""
+    return float(found[1] + ("nan" if found[2].lower() == "nan" else "inf"))
+
+
+def _judge_not_finite(run: Run, text: str, found: re.Match[str]) -> Verdict:
+    """The verdict on ``f = ∞`` and ``f = NaN``, which no formula states."""
+    claim = classify_claim(f"{text[: found.start()]}= 0")
+    if claim.kind != "value":
+        raise NotationError(
+            "infinity and NaN are claimed of a value or a derivative alone",
+            text=text,
+            span=Span(found.start(2), found.end(2)),
+        )
+    quantity, value = _quantity(run, claim), _not_finite(found)
+    right = _number(run, quantity)
+    if right is None:
+        return Verdict("undecided", text, f"{_shown(quantity)} was not computed in this run.")
+    if not np.array_equal(right, np.full(right.shape, value), equal_nan=True):
+        return _wrong_value(run, replace(claim, text=text), Stated(quantity, value, 0, 0), right)
+    said = f"Right: {_shown(quantity)} = {_format(right)}."
+    return Verdict("right", text, said, "measured", evidence="the value of this run")
 
 
 def _rounding(word: str, approximate: bool) -> float:
@@ -152,8 +224,14 @@ def _judge_values(run: Run, claim: Claim, quantity: Quantity) -> Verdict:
     if right is None:
         return Verdict("undecided", claim.text, f"{_shown(quantity)} was not computed in this run.")
     for stated in _stated(claim, quantity):
-        if not bool(np.all(np.abs(right - stated.value) <= stated.tolerance)):
+        gap = np.abs(right - stated.value)
+        if not bool(np.all(gap <= stated.coarse)):
             return _wrong_value(run, claim, stated, right)
+        lost = stated.value == 0 and bool(np.any(gap > _EXACT))
+        if lost or not bool(np.all(gap <= stated.tolerance)):
+            said = "Rounded to 0" if lost else "Rounded too far to tell"
+            said = f"{said}: {_shown(quantity)} needs more digits."
+            return Verdict("undecided", claim.text, said)
     shown = _format(right)
     return Verdict(
         "right",
@@ -166,20 +244,22 @@ def _judge_values(run: Run, claim: Claim, quantity: Quantity) -> Verdict:
 
 def _format(value: np.ndarray) -> str:
     if value.ndim == 0:
-        return f"{float(value):.10g}"
+        return f"{float(value):.10g}" if np.isfinite(value) else number(value)
     return np.array2string(value, precision=6, separator=", ")
 
 
 def _wrong_value(run: Run, claim: Claim, stated: Stated, right: np.ndarray) -> Verdict:
     quantity = stated.quantity
-    message = f"Wrong: {_shown(quantity)} is {_format(right)}, not {stated.value:.10g}."
+    given = _format(np.asarray(stated.value))
+    message = f"Wrong: {_shown(quantity)} is {_format(right)}, not {given}."
     mistake = "wrong_value"
     other = _whose_value(run, stated)
     if other is not None:
         mistake = "wrong_variable"
-        message += f" {stated.value:.10g} is {_shown(other)}."
+        message += f" {given} is {_shown(other)}."
     elif right.ndim == 0 and np.isclose(float(right), -stated.value):
         mistake = "sign"
+    message += "".join(f" {note}" for note in _conventions(run, quantity)[:1])
     fixed = f"{claim.left.strip()} = {_format(right)}"
     return Verdict(
         "wrong",
@@ -190,6 +270,20 @@ def _wrong_value(run: Run, claim: Claim, stated: Stated, right: np.ndarray) -> V
         where=claim.left.strip(),
         fixed=fixed,
     )
+
+
+def _conventions(run: Run, quantity: Quantity) -> list[str]:
+    """The kinks on the way of a derivative, where its value is taken by convention."""
+    if len(quantity) == 1 or len(run.graph.nodes) > MAX_ROWS:
+        return []
+    above, below = quantity
+    return [
+        f"{node.name}: {note}"
+        for node in run.graph.nodes
+        if run.graph.descends(above, node.name) and run.graph.descends(node.name, below)
+        for note in run.notes[node.name]
+        if note.startswith(("At a kink", "At a jump"))
+    ]
 
 
 def _whose_value(run: Run, stated: Stated) -> Quantity | None:

@@ -119,11 +119,12 @@ class Exercise(Result):
         ('right', 'wrong_variable')
         """
         question = self.question(symbol)
-        value, tolerance = _read(given)
+        value, tolerance, coarse = _read(given)
         claim = f"{question.symbol} = {given}"
         gap, scale = abs(value - question.right), abs(question.right)
-        same = not np.isfinite(question.right) and str(value) == str(question.right)
-        if same or gap <= max(1e-9 * scale, 1e-12) or gap <= min(tolerance, PRECISION * scale):
+        as_printed = str(given).strip() in (number(question.right), f"{question.right:.6g}")
+        near = max(1e-9 * scale, 1e-12, min(tolerance, PRECISION * scale))
+        if as_printed or (gap <= near if np.isfinite(scale) else str(value) == str(question.right)):
             self.solved.add(question.symbol)
             return Verdict(
                 "right",
@@ -132,7 +133,7 @@ class Exercise(Result):
                 "measured",
                 evidence="the number of this run",
             )
-        if gap <= tolerance or gap <= 0.5 * 10.0 ** -_decimals(given):
+        if np.isfinite(scale) and (gap <= coarse or gap <= 0.5 * 10.0 ** -_decimals(given)):
             return Verdict("undecided", claim, "Rounded too far to tell: write more digits.")
         return _wrong(question, claim, value, tolerance)
 
@@ -155,10 +156,13 @@ class Exercise(Result):
         }
 
 
-def _read(given: float | str) -> tuple[float, float]:
+def _read(given: float | str) -> tuple[float, float, float]:
+    """The number, within what it is right, and within what nothing is decided."""
     if isinstance(given, str):
-        return stated_number(given)
-    return float(given), 1e-9 * max(1.0, abs(float(given)))
+        found = stated_number(given)
+        return found.value, found.tolerance, found.coarse
+    exact = 1e-9 * max(1.0, abs(float(given)))
+    return float(given), exact, exact
 
 
 def _decimals(given: float | str) -> float:

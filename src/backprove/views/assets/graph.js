@@ -128,20 +128,38 @@
     }
   };
   const precision = 0.005;
-  const judge = (question, text) => {
-    const plain = text.trim().replace(",", ".").replace("\u2212", "-");
-    if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain)) {
-      return { kind: "open", said: "Write a number such as 40.171." };
+  const numeral = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+  // The number that a text states, and how far rounding may take it; null if it is none.
+  const stated = text => {
+    const plain = text.trim().replace(/^[=≈~]\s*/, "").replace(",", ".").replaceAll("\u2212", "-")
+      .replace(/\s*[*·×]\s*10\s*(?:\^|\*\*)\s*\(?([-+]?\d+)\)?$/, "e$1");
+    const special = /^([-+]?)\s*(∞|inf|infinity|nan)$/i.exec(plain);
+    if (special) {
+      const size = special[2].toLowerCase() === "nan" ? NaN : Infinity;
+      return { value: special[1] === "-" ? -size : size, rounding: 0 };
     }
-    const value = Number(plain), right = Number(question.right), size = Math.abs(right);
+    const parts = plain.split("/").map(part => part.trim());
+    if (parts.length > 2 || !parts.every(part => numeral.test(part))) return null;
+    if (parts.length === 2) return { value: parts[0] / parts[1], rounding: 0 };
     const [mantissa, exponent] = plain.toLowerCase().split("e");
     const decimals = (mantissa.split(".")[1] ?? "").length - Number(exponent ?? 0);
-    const rounding = 0.5000001 * 10 ** -decimals, gap = Math.abs(value - right);
+    return { value: Number(plain), rounding: 0.5000001 * 10 ** -decimals };
+  };
+  const judge = (question, text) => {
+    const given = stated(text);
+    if (!given) return { kind: "open", said: "Write a number such as 40.171." };
+    const { value, rounding } = given;
+    const right = Number(String(question.right).replace("inf", "Infinity"));
+    if (!Number.isFinite(right) || !Number.isFinite(value)) {
+      return Object.is(right, value) ? { kind: "right" }
+        : { kind: "wrong", said: "no slip that is known gives this number." };
+    }
+    const size = Math.abs(right), gap = Math.abs(value - right);
     const exact = Math.max(1e-9 * size, 1e-12);
     if (gap <= exact || gap <= Math.min(rounding, precision * size)) return { kind: "right" };
     if (gap <= rounding) return { kind: "open", said: "Rounded too far to tell: write more digits." };
     const near = question.slips.filter(slip => Math.abs(slip.value - value)
-      <= Math.min(rounding, Math.max(precision * Math.abs(slip.value), 1e-9)));
+      <= Math.max(1e-9, Math.min(rounding, precision * Math.abs(slip.value))));
     const sentences = [...new Set(near.map(slip => slip.sentence))];
     return { kind: "wrong", said: sentences.length
       ? sentences.join(" Or: ") : "no slip that is known gives this number." };
