@@ -55,3 +55,13 @@ def test_an_exercise_that_is_left_has_not_held() -> None:
     assert result.exit_code == 1
     assert "2 numbers are hidden" in result.stdout
     assert "40.1711" not in result.stdout
+
+
+def test_claims_beside_an_exercise_are_judged_after_it() -> None:
+    answers = "40.1711\n"
+    for claim, status in [("df/dx = 1", 0), ("df/dx = 2", 1)]:
+        command = [*WORKED, "--exercise", "--hide", "df/dy", "--claim", claim]
+        result = CliRunner().invoke(app, command, input=answers)
+        assert result.exit_code == status
+        assert "1 number is hidden" in result.stdout
+        assert result.stdout.index("at the first try") < result.stdout.index("∂f/∂x")

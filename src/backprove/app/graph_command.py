@@ -40,7 +40,7 @@ def graph(
         typer.Option("--claim", help="A value, a gradient or a path, such as 'df/dz = 20.0855'."),
     ] = None,
     exercise: Annotated[
-        bool, typer.Option("--exercise", help="Hide numbers and ask for them, one by one.")
+        bool, typer.Option("--exercise", help="Ask for numbers; a page holds the answers too.")
     ] = False,
     hide: Annotated[
         str,
@@ -81,11 +81,12 @@ def graph(
     if as_json:
         data = run.to_dict() | {"claims": [verdict.to_dict() for verdict in verdicts]}
         print_json(data | ({"exercise": questions.to_dict()} if questions else {}))
-    elif questions is not None:
-        raise typer.Exit(HELD if _ask(questions) else NOT_HELD)
     else:
-        for result in (run, *verdicts):
+        found = _ask(questions) if questions is not None else True
+        for result in verdicts if questions is not None else (run, *verdicts):
             print_text(result.text())
+        if not found:
+            raise typer.Exit(NOT_HELD)
     raise typer.Exit(HELD if all(v.kind == "right" for v in verdicts) else NOT_HELD)
 
 
@@ -140,8 +141,11 @@ def page_of(run: Run, verdicts: list[Any], questions: Exercise | None = None) ->
 
 def _ask(exercise: Exercise) -> bool:
     """Ask until all is found; an empty line shows the answer, the end of the input stops."""
+    from backprove.graphs.numerals import number
+
     first_tries = 0
-    print(f"{exercise.expression}: {len(exercise)} numbers are hidden.")
+    noun = "number is" if len(exercise) == 1 else "numbers are"
+    print(f"{exercise.expression}: {len(exercise)} {noun} hidden.")
     print("Write each number; an empty line shows it, Ctrl-D ends.")
     for question in exercise:
         tries = 0
@@ -152,7 +156,7 @@ def _ask(exercise: Exercise) -> bool:
                 print(f"\n{first_tries} of {len(exercise)} right at the first try.")
                 return False
             if not line.strip():
-                print(f"  it is {question.right:.6g}")
+                print(f"  it is {number(question.right)}")
                 break
             tries += 1
             if _judged(exercise, question.symbol, line.strip()):

@@ -179,7 +179,11 @@ def _title(run: Run) -> str:
         if len(run.graph.expression) <= 200
         else run.graph.expression[:200] + " ..."
     )
-    return f"`{run.graph.output} = {text}`{at}" if text else f"A run{at}"
+    if not text:
+        return f"A run{at}"
+    # Named lines say themselves what each of them is.
+    lines = ";" in text or "\n" in text
+    return f"`{text}`{at}" if lines else f"`{run.graph.output} = {text}`{at}"
 
 
 def _warnings(run: Run) -> list[Block]:
