@@ -261,3 +261,38 @@ def test_inputs_that_cannot_be_judged_are_errors_that_say_what_to_do() -> None:
         check_vjp(lambda x: (x, x), lambda g, x: g, X)
     with pytest.raises(InputError, match="raises ValueError"):
         check_vjp(lambda x: x @ np.ones((3, 3)), lambda g, x: g, X)
+
+
+def _one_entry(g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    gradient = g * (1 - np.tanh(x) ** 2)
+    gradient[77, 33] = 0
+    return gradient
+
+
+SMALL_ERRORS = [
+    (np.square, lambda g, x: 2.0002 * g * x, np.arange(1.0, 7), "it is 1.0001 times"),
+    (np.square, lambda g, x: 2 * g * x + 1e-5, np.arange(1.0, 7), None),
+    (np.tanh, _one_entry, np.cos(np.arange(6000.0)).reshape(100, 60), None),
+]
+
+
+@pytest.mark.parametrize(("forward", "backward", "x", "text"), SMALL_ERRORS)
+def test_a_small_error_is_not_called_a_factor_unless_it_is_one(
+    forward: Any, backward: Any, x: np.ndarray, text: str | None
+) -> None:
+    verdict = check_vjp(forward, backward, x)
+    assert verdict.kind == "wrong"
+    assert (text in verdict.message) if text else (" times the right one" not in verdict.message)
+
+
+def test_two_is_two_before_it_is_the_square_root_of_a_size() -> None:
+    verdict = check_vjp(np.sin, lambda g, x: 2 * g * np.cos(x), np.arange(1.0, 5))
+    assert (verdict.mistake, verdict.where) == ("extra_factor", "2")
+    assert "it is 2 times the right one (2 is also the square root of" in verdict.message
+
+
+def test_a_complex_input_beside_real_ones_is_not_passed_over() -> None:
+    z, w = np.ones(3) * 1j, np.arange(1.0, 4)
+    with pytest.raises(InputError, match="z holds complex numbers"):
+        check_vjp(lambda z, w: abs(z) * w, lambda g, z, w: g * abs(z), z, w)
+    assert check_vjp(lambda z, w: abs(z) * w, lambda g, z, w: g * abs(z), z, w, wrt=["w"]).accepted

@@ -293,3 +293,24 @@ def test_functions_of_torch_are_known_as_such_whatever_the_inputs_are() -> None:
     with pytest.raises(InputError) as caught:
         check_vjp(torch.nn.Linear, X)
     assert "Give an instance: Linear(...)" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [1.0, 2.0])
+def test_what_is_no_tensor_reaches_an_autograd_function_as_it_is(error: float) -> None:
+    torch = pytest.importorskip("torch")
+
+    class Scale(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, k: float, how: str, axes: tuple[int, ...]) -> Any:
+            assert (type(k), how, axes) == (float, "same", (0, 1))
+            ctx.k = k
+            return x * k
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * ctx.k * error, None, None, None
+
+    x = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+    verdict = check_vjp(Scale.apply, x, 1.5, "same", (0, 1))
+    assert verdict.kind == ("right" if error == 1 else "wrong")
+    assert "1.5" not in verdict.message

@@ -102,7 +102,8 @@ def judged_inputs(
     """The positions of the inputs to judge: those named, else all that hold real numbers.
 
     Raises:
-        InputError: a name is unknown, names an integer input, or no input holds real numbers.
+        InputError: a name is unknown, names an integer input, an input is complex and none are
+            named, or no input holds real numbers.
     """
     if wrt is not None:
         for name in wrt:
@@ -114,6 +115,12 @@ def judged_inputs(
                     hint=f"Pass {name} as floats, or leave it out of wrt.",
                 )
         return [list(names).index(name) for name in wrt]
+    for name, value in zip(names, inputs, strict=True):
+        if value.dtype.kind == "c":
+            raise InputError(
+                f"The input {name} holds complex numbers, and gradients of real ones are judged.",
+                hint="Pass its real and imaginary parts as two inputs, or name others in wrt.",
+            )
     found = [k for k, value in enumerate(inputs) if is_real(value)]
     if not found:
         raise InputError(

@@ -46,7 +46,8 @@ def torch_subject(
         inputs: tensors or arrays.
         names: a name for each input of ``fn``; parameters have their own.
         wrt: which inputs and parameters to judge; if left out, the inputs that require a gradient
-            (all real ones if none does) and all parameters.
+            (all real ones if none does) and all parameters. What is no tensor or array is passed
+            on as it is; a number of Python named here is judged.
         mode: ``vjp`` or ``grad``.
 
     Raises:
@@ -57,9 +58,12 @@ def torch_subject(
     target = fn
     if isinstance(getattr(fn, "__self__", None), type) and hasattr(fn.__self__, "forward"):
         target = fn.__self__.forward  # its signature names the inputs after the context
-    plain = [_as_numpy(v) for v in inputs]
-    count = len(plain)
+    count = len(inputs)
     called = _names(target, count, names)
+    fixed = {
+        k: v for k, (n, v) in enumerate(zip(called, inputs, strict=True)) if _is_fixed(n, v, wrt)
+    }
+    plain = [np.array(0) if k in fixed else _as_numpy(v) for k, v in enumerate(inputs)]
     parameters: dict[str, Any] = {}
     if isinstance(fn, torch.nn.Module):
         parameters = {n: p for n, p in fn.named_parameters() if p.requires_grad}
@@ -70,11 +74,15 @@ def torch_subject(
         wrt = [*marked, *parameters]
     judged = judged_inputs(called, arrays, wrt)
 
-    def evaluate(tensors: Sequence[Any]) -> Any:
+    def with_fixed(tensors: Sequence[Any]) -> list[Any]:
+        return [fixed.get(k, t) for k, t in enumerate(tensors)]
+
+    def evaluate(given: Sequence[Any]) -> Any:
+        tensors = with_fixed(given)
         if not isinstance(fn, torch.nn.Module):
             return fn(*tensors)
         state = dict(zip(parameters, tensors[count:], strict=True))
-        kept = {n: _like(b.detach().clone(), tensors) for n, b in fn.named_buffers()}
+        kept = {n: _like(b.detach().clone(), given) for n, b in fn.named_buffers()}
         return torch.func.functional_call(fn, {**kept, **state}, tuple(tensors[:count]))
 
     def forward(values: Sequence[np.ndarray]) -> np.ndarray:
@@ -86,7 +94,9 @@ def torch_subject(
         seed = torch.from_numpy(np.array(g))
         rule_name = "backward"
         if rule is not None:
-            given = call(rule, [*([] if mode == "grad" else [seed]), *tensors], rule_name)
+            given = call(
+                rule, [*([] if mode == "grad" else [seed]), *with_fixed(tensors)], rule_name
+            )
             parts = list(given) if isinstance(given, (tuple, list)) else [given]
             _unchanged(tensors, values, called)
             return collected(
@@ -202,6 +212,13 @@ def _names(target: Callable[..., Any], count: int, names: Sequence[str] | None) 
     if found and found[0] in ("ctx", "context"):
         return found[1:]
     return input_names(target, count, None)
+
+
+def _is_fixed(name: str, value: Any, wrt: Sequence[str] | None) -> bool:
+    """Whether an input reaches the function as it is: what is no tensor has no gradient there."""
+    if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
+        return False
+    return not (isinstance(value, (int, float)) and wrt is not None and name in wrt)
 
 
 def _tensor(value: np.ndarray) -> Any:
