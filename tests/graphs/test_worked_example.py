@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from backprove.errors import NotationError
 from backprove.graphs import Run, graph
 from backprove.results import Drawing
 from backprove.views.graph_layout import Arrow, Box, place
@@ -180,6 +181,35 @@ def test_infinity_nan_and_what_rounds_to_zero(
     text: str, values: dict[str, float], claim: str, kind: str
 ) -> None:
     assert graph(text).run(values).check(claim).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        ("df/dx[0] = 2", "right"),
+        ("∂f/∂x[1] = 4", "right"),
+        ("df/dx[1] = 2", "wrong"),
+        ("df/dx[1] ≈ -4", "wrong"),
+        ("x[1] = 2", "right"),
+        ("h[ 0 ] = 1.0 * 1.0", "right"),
+        ("dh/dx[1, 0] = 0", "right"),
+        ("dh/dx[1, 1] = 4", "right"),
+        ("dh/dx[0, 1] = 4", "wrong"),
+        ("df/dx = 2", "wrong"),
+    ],
+)
+def test_entries_of_arrays_are_claimed_one_by_one(claim: str, kind: str) -> None:
+    verdict = graph("h = x**2; sum(h)", {"x": "n"}).run(x=[1.0, 2.0]).check(claim)
+    assert verdict.kind == kind
+    assert verdict.claim == claim
+    if kind == "wrong" and "[" in claim:
+        assert "[" in verdict.message and "[" in verdict.fixed.partition("=")[0]
+
+
+@pytest.mark.parametrize("claim", ["df/dx[2] = 2", "df/dx[0,0] = 2", "f[0] = 5", "df/dx[0] = x"])
+def test_entries_that_do_not_exist_are_refused(claim: str) -> None:
+    with pytest.raises(NotationError):
+        graph("sum(x**2)", {"x": "n"}).run(x=[1.0, 2.0]).check(claim)
 
 
 def test_a_wrong_slope_at_a_kink_is_told_what_is_taken_there() -> None:

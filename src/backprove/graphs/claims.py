@@ -32,6 +32,7 @@ ROUNDED = 0.001
 """A product of rounded factors may be off by this share of its value and be right."""
 _EXACT = 1e-9
 _DECIMAL = re.compile(r"(?<![\w.])[0-9]*\.[0-9]+")
+_ENTRY = re.compile(r"(\s*[d∂]?\w+(?:\s*/\s*[d∂]?\w+)?)(\s*\[\s*\d+(?:\s*,\s*\d+)*\s*\])\s*[=≈]")
 _NOT_FINITE = re.compile(r"[=≈]\s*([-+]?)\s*(inf|infinity|∞|nan)\s*$", re.IGNORECASE)
 
 Quantity = tuple[str, ...]
@@ -60,7 +61,8 @@ def check_run(run: Run, text: str, *, earlier: Sequence[str] = ()) -> Verdict:
 
     Args:
         run: the run.
-        text: a value (``h2 = 20.0855``), a derivative (``df/dx = 1``) or a path
+        text: a value (``h2 = 20.0855``), a derivative (``df/dx = 1``), an entry of an array
+            (``df/dW[0,1] = 2``) or a path
             (``df/dz = df/dh3 * dh3/dz``, possibly with ``= 20.0855`` after it) or a sum of paths.
             A number counts as
             right if it is the value rounded to the decimals that are written.
@@ -81,6 +83,9 @@ def check_run(run: Run, text: str, *, earlier: Sequence[str] = ()) -> Verdict:
     found = _NOT_FINITE.search(text)
     if found is not None:
         return _judge_not_finite(run, text, found)
+    found = _ENTRY.match(text)
+    if found is not None:
+        return _judge_entry(run, text, found)
     claim = classify_claim(text)
     quantity = _quantity(run, claim)
     if claim.kind == "path":
@@ -204,7 +209,8 @@ def _judge_not_finite(run: Run, text: str, found: re.Match[str]) -> Verdict:
     if right is None:
         return Verdict("undecided", text, f"{_shown(quantity)} was not computed in this run.")
     if not np.array_equal(right, np.full(right.shape, value), equal_nan=True):
-        return _wrong_value(run, replace(claim, text=text), Stated(quantity, value, 0, 0), right)
+        stated = Stated(quantity, value, 0, 0)
+        return _wrong_value(run, replace(claim, text=text), stated, right, _shown(quantity))
     said = f"Right: {_shown(quantity)} = {_format(right)}."
     return Verdict("right", text, said, "measured", evidence="the value of this run")
 
@@ -223,23 +229,57 @@ def _judge_values(run: Run, claim: Claim, quantity: Quantity) -> Verdict:
     right = _number(run, quantity)
     if right is None:
         return Verdict("undecided", claim.text, f"{_shown(quantity)} was not computed in this run.")
+    return _judge_numbers(run, claim, quantity, right, _shown(quantity))
+
+
+def _judge_numbers(
+    run: Run, claim: Claim, quantity: Quantity, right: np.ndarray, shown: str
+) -> Verdict:
+    """The verdict on the numbers that a claim gives to something that is shown so."""
     for stated in _stated(claim, quantity):
         gap = np.abs(right - stated.value)
         if not bool(np.all(gap <= stated.coarse)):
-            return _wrong_value(run, claim, stated, right)
+            return _wrong_value(run, claim, stated, right, shown)
         lost = stated.value == 0 and bool(np.any(gap > _EXACT))
         if lost or not bool(np.all(gap <= stated.tolerance)):
             said = "Rounded to 0" if lost else "Rounded too far to tell"
-            said = f"{said}: {_shown(quantity)} needs more digits."
-            return Verdict("undecided", claim.text, said)
-    shown = _format(right)
+            return Verdict("undecided", claim.text, f"{said}: {shown} needs more digits.")
+    value = _format(right)
     return Verdict(
         "right",
         claim.text,
-        f"Right: {_shown(quantity)} = {shown}.",
+        f"Right: {shown} = {value}.",
         "measured",
-        evidence=f"the value of this run, {shown}",
+        evidence=f"the value of this run, {value}",
     )
+
+
+def _judge_entry(run: Run, text: str, found: re.Match[str]) -> Verdict:
+    """The verdict on a number of an array, such as ``df/dx[0] = 2``."""
+    blank = " " * (found.end(2) - found.start(2))
+    claim = classify_claim(text[: found.start(2)] + blank + text[found.end(2) :])
+    if claim.kind != "value":
+        raise NotationError(
+            "an entry of an array is claimed by its number alone",
+            text=text,
+            hint="Write df/dx[0] = 2.",
+        )
+    quantity = _quantity(run, claim)
+    right, shown = _number(run, quantity), _shown(quantity)
+    if right is None:
+        return Verdict("undecided", text, f"{shown} was not computed in this run.")
+    at = tuple(int(k) for k in found[2].strip(" []").split(","))
+    if len(at) != right.ndim or any(k >= n for k, n in zip(at, right.shape, strict=True)):
+        raise NotationError(
+            f"{shown} has no such entry: its shape is {right.shape}",
+            text=text,
+            span=Span(found.start(2), found.end(2)),
+            hint="Entries are counted from 0, one number for each axis.",
+        )
+    named = f"{claim.left.strip()}{found[2].replace(' ', '')}"
+    whole = replace(claim, text=text, left=named)
+    # The numbers stand at the same places in the text with the entry and in that without.
+    return _judge_numbers(run, whole, quantity, right[at], f"{shown}{found[2].replace(' ', '')}")
 
 
 def _format(value: np.ndarray) -> str:
@@ -248,10 +288,10 @@ def _format(value: np.ndarray) -> str:
     return np.array2string(value, precision=6, separator=", ")
 
 
-def _wrong_value(run: Run, claim: Claim, stated: Stated, right: np.ndarray) -> Verdict:
+def _wrong_value(run: Run, claim: Claim, stated: Stated, right: np.ndarray, shown: str) -> Verdict:
     quantity = stated.quantity
     given = _format(np.asarray(stated.value))
-    message = f"Wrong: {_shown(quantity)} is {_format(right)}, not {given}."
+    message = f"Wrong: {shown} is {_format(right)}, not {given}."
     mistake = "wrong_value"
     other = _whose_value(run, stated)
     if other is not None:
