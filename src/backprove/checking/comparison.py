@@ -29,6 +29,7 @@ WIDE_SCALES = (30.0, 100.0, 300.0, 1000.0, 10_000.0)
 POINTS = 5
 BRANCH_ENTRIES = 240
 MOST_BRANCH_POINTS = 60
+KINKED_POINTS = 12  # at each further choice of sizes
 CHOOSING = ("max", "min", "argmax", "argmin")
 
 
@@ -200,13 +201,14 @@ def _reach_all_sides(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
 
 
 def _compare_other_sizes(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
-    """A point at each of several choices of sizes, but those that do not suit the domain."""
+    """Points at several choices of sizes, but those that do not suit the domain."""
     if tally.truth.body is tally.claim.body:
         return
+    count = KINKED_POINTS if tally.kinks else 1
     for sizes in other_sizes(tally.program, tally.truth, tally.claim):
         try:
             points = numeric.points(
-                tally.program, count=1, seed=seed + 3, sizes=sizes, extra=extra, scales=SCALES
+                tally.program, count=count, seed=seed + 3, sizes=sizes, extra=extra, scales=SCALES
             )
             if any(tally.add(point) for point in points):
                 return
