@@ -189,6 +189,14 @@ def points(
     )
 
 
+def point_at(
+    program: Program, inputs: Mapping[Array, np.ndarray], sizes: Mapping[str, int]
+) -> Point | None:
+    """The point of given inputs; none if a value of the program is not finite there."""
+    values, trouble = _try_point(program, dict(inputs), sizes)
+    return None if trouble else Point(dict(inputs), dict(sizes), values)
+
+
 def _size_choices(program: Program) -> list[dict[str, int]]:
     forwards = sample_sizes(program)
     backwards = sample_sizes(program, backwards=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprove import functions
 from backprove.calculus import numeric
+from backprove.checking.kink_sides import beside_kinks
 from backprove.checking.other_sizes import other_sizes
 from backprove.checking.verdict import Counterexample
 from backprove.errors import DomainError
@@ -84,6 +85,8 @@ def compare_numerically(
             _reach_all_sides(tally, extra, seed)
         if tally.worst.deviation < EQUAL:
             _compare_other_sizes(tally, extra, seed)
+        if tally.worst.deviation < EQUAL and tally.kinks:
+            _compare_beside_kinks(tally, extra, seed)
     except DomainError as error:
         if not tally.compared:
             return Comparison("unknown", reason=error.message)
@@ -214,6 +217,16 @@ def _compare_other_sizes(tally: _Tally, extra: Sequence[Array], seed: int) -> No
                 return
         except DomainError:
             continue
+
+
+def _compare_beside_kinks(tally: _Tally, extra: Sequence[Array], seed: int) -> None:
+    """Points on both sides of every kink, unless a proof shows that the two are equal."""
+    proof = prove_equal(tally.truth, tally.claim)
+    if proof is not None and proof.scope == ALL_SIZES:
+        return
+    for point in beside_kinks(tally.program, tally.kinks, extra, seed + 4):
+        if tally.add(point):
+            return
 
 
 def kinks_of(*bodies: Expr) -> list[Expr]:
