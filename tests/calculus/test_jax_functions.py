@@ -172,3 +172,26 @@ def test_a_maximum_of_another_axis_than_that_of_the_sum_is_no_softmax() -> None:
 
     with pytest.raises(Unsupported, match="stop_gradient"):
         derive(mixed, "X", {"X": "4 4"})
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "message"),
+    [
+        (lambda x: x[jnp.array([0, 9])], "4", "outside of its array"),
+        (lambda x: x[jnp.array([0, -9])], "4", "outside of its array"),
+        (lambda x: lax.dynamic_slice(x, (3,), (2,)), "4", "outside of its array"),
+        (lambda x: x[7], "4", "outside of its array"),
+        (lambda x: x[jnp.array([0, 2])], "n", r"named size \(test_jax_functions.py, line"),
+        (lambda x: x[jnp.arange(3) + jnp.array([0, 2, 1])], "n", "named size"),
+        (lambda x: x * int(x.shape[0]), "n", "named size as a number"),
+        (lambda x: np.sin(x), "n", "array as numbers"),
+    ],
+)
+def test_what_jax_moves_or_cannot_know_is_refused(function: Callable, size: str, message: str):
+    with pytest.raises(Unsupported, match=message):
+        derive(function, "x", {"x": size})
+
+
+def test_numbers_that_are_short_fractions_are_printed_and_read_as_such() -> None:
+    found = agrees(lambda x: jnp.linalg.norm(x, ord=3), "x", {"x": "n"})
+    assert found.index_form == "J[i] = sign(x[i])·x[i]^2/(Σ_j abs(x[j])^3)^(2/3)"

@@ -229,8 +229,8 @@ def _window(tracer: Tracer, eq: Equation, value: Value, starts: Sequence[Size | 
     for axis, start, size in zip(axes, starts, value.shape, strict=True):
         if start is None:
             return eq.refuse("at positions that are computed is not supported")
-        tracer.builder.assume(start, "a slice starts inside of its axis")
-        tracer.builder.assume(size - axis.size - start, "a slice ends inside of its axis")
+        _assume(tracer, eq, start, "a slice starts inside of its axis")
+        _assume(tracer, eq, size - axis.size - start, "a slice ends inside of its axis")
         at.append(Index.of(axis) + start)
     listed = ", ".join(f"{i.offset}:{i.offset + a.size}" for i, a in zip(at, axes, strict=True))
     return tracer.array("slice", [value], axes, value.entry(*at), f"{{0}}[{listed}]")
@@ -301,9 +301,16 @@ def _assume_within(tracer: Tracer, eq: Equation, index: Index, size: Size) -> No
     if limits is None or index.weight:  # the bounds of floors need not be reached
         return eq.refuse("at positions whose range is not known is not supported")
     low, high = limits
-    tracer.builder.assume(low, "a position lies inside of its axis")
-    tracer.builder.assume(size - 1 - high, "a position lies inside of its axis")
+    _assume(tracer, eq, low, "a position lies inside of its axis")
+    _assume(tracer, eq, size - 1 - high, "a position lies inside of its axis")
     return None
+
+
+def _assume(tracer: Tracer, eq: Equation, nonnegative: Size, reason: str) -> None:
+    """Remember a condition; one that holds at no sizes is refused, as JAX moves the position."""
+    if (-nonnegative - 1).surely_nonnegative():
+        eq.refuse("outside of its array is not supported")
+    tracer.builder.assume(nonnegative, reason)
 
 
 @primitive("concatenate")

@@ -114,10 +114,21 @@ def literal(builder: Builder, number: Any) -> Traced:
         return Traced(axes, index=Index.of(int(first)))
     if isinstance(first, float) and not math.isfinite(first):
         return Traced(axes, special=first)
-    return Traced(
-        axes, builder.constant(Fraction(repr(first) if first not in (True, False) else int(first)))
-    )
+    return Traced(axes, builder.constant(as_fraction(first)))
 
+
+def as_fraction(number: float | bool) -> Fraction:
+    """The short fraction whose nearest number this is, such as a third, or else its decimals.
+
+    >>> as_fraction(1 / 3), as_fraction(0.1), as_fraction(0.3333)
+    (Fraction(1, 3), Fraction(1, 10), Fraction(3333, 10000))
+    """
+    short = Fraction(number).limit_denominator(MAX_DENOMINATOR)
+    return short if float(short) == number else Fraction(repr(number))
+
+
+MAX_DENOMINATOR = 1000
+"""So short a fraction that agrees in all 53 bits is what was meant."""
 
 MAX_TABLE = 64
 """Larger constant arrays are no part of a formula that anybody reads."""
@@ -138,7 +149,7 @@ def table_tensor(builder: Builder, table: np.ndarray) -> Traced:
     terms = []
     for place in np.ndindex(table.shape):
         entry = table[place].item()
-        number = Num(Fraction(int(entry) if isinstance(entry, bool | int) else repr(entry)))
+        number = Num(Fraction(entry) if isinstance(entry, bool | int) else as_fraction(entry))
         terms.append(b.mul(number, *map(b.delta, axes, place)))
     return constant_tensor(builder, f"array({table.tolist()})", Tensor(axes, b.add(*terms)))
 

@@ -109,10 +109,19 @@ def _jaxpr(fn: Callable[..., Any], names: Sequence[str], specs: Sequence[Any]) -
         return jax.make_jaxpr(by_position)(*specs)
     except BackproveError:
         raise
+    except jax.errors.TracerArrayConversionError as error:
+        raise Unsupported(
+            f"the function needs an array as numbers while it is traced: {_first_line(error)}",
+            hint="Use the functions of jax.numpy in place of NumPy's.",
+        ) from error
+    except jax.errors.InconclusiveDimensionOperation as error:
+        raise Unsupported(
+            f"the function needs a named size as a number: {_first_line(error)}",
+            hint="Declare the size as a number, as in shapes={'x': '4'}.",
+        ) from error
     except (
         jax.errors.ConcretizationTypeError,
         jax.errors.NonConcreteBooleanIndexError,
-        jax.errors.TracerArrayConversionError,
     ) as error:
         raise Unsupported(
             f"the function decides something by the values of its arrays: {_first_line(error)}",
@@ -256,7 +265,7 @@ class _Reader(Tracer):
             _line(equation) or self._lines[-1],
         )
         if any(o.table is not None for o in operands):
-            folded = folded_constants(self.builder, equation, operands)
+            folded = folded_constants(self.builder, equation, operands, own.line)
             if folded is not None:
                 return folded
             if name != "gather":  # positions stay numbers
