@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy  # noqa: F401  (loaded once a process, so before pytester puts modules back)
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -84,6 +85,16 @@ def test_a_failing_assertion_shows_the_verdict(pytester: pytest.Pytester, run) -
     result.assert_outcomes(passed=2, failed=4)
     result.stdout.fnmatch_lines(["*its sign is wrong*", "*counterexample*"])
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+
+def test_a_failing_assertion_has_file_and_line(pytester: pytest.Pytester, run) -> None:
+    body = "import numpy as np\n\ndef helper(backprove, factor):\n"
+    body += "    backprove.assert_vjp(np.sin, lambda g, x: factor * g * np.cos(x), np.ones(3))\n\n"
+    body += "def test_it(backprove):\n    helper(backprove, 1)\n    helper(backprove, 3)\n"
+    pytester.makepyfile(test_places=body)
+    result = run("test_places.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["test_places.py:8: in test_it", "test_places.py:4: Failed"])
 
 
 def test_every_claim_of_a_worksheet_is_a_test(pytester: pytest.Pytester, run) -> None:

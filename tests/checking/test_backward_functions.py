@@ -296,3 +296,22 @@ def test_a_complex_input_beside_real_ones_is_not_passed_over() -> None:
     with pytest.raises(InputError, match="z holds complex numbers"):
         check_vjp(lambda z, w: abs(z) * w, lambda g, z, w: g * abs(z), z, w)
     assert check_vjp(lambda z, w: abs(z) * w, lambda g, z, w: g * abs(z), z, w, wrt=["w"]).accepted
+
+
+def test_options_reach_a_function_as_they_are() -> None:
+    def forward(x: Any, mask: Any, how: Any, axis: Any, activate: Any) -> Any:
+        assert (mask, how, type(axis)) == (None, "twice", int)
+        return activate(2 * x).sum(axis)
+
+    def backward(g: Any, x: Any, mask: Any, how: Any, axis: Any, activate: Any) -> Any:
+        assert (mask, how, type(axis)) == (None, "twice", int)
+        return np.expand_dims(g, axis) * 2 * np.cos(2 * x)
+
+    x = np.arange(12.0).reshape(3, 4)
+    assert check_vjp(forward, backward, x, None, "twice", 1, np.sin).kind == "right"
+
+
+@pytest.mark.parametrize("value", [[np.ones((2, 3)), np.ones(2)], {"w": np.ones(3)}])
+def test_several_arrays_in_one_input_are_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="one array per input"):
+        check_vjp(lambda p, x: x, lambda g, p, x: g, value, np.ones(3))

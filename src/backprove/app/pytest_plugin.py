@@ -9,6 +9,7 @@ that it needs is loaded when it is first used.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from importlib import import_module
 from pathlib import Path
@@ -91,8 +92,21 @@ def _accepted(check: Callable[..., Verdict], asked: tuple[Any, ...], how: dict[s
     }
     verdict = check(*asked, **how)
     if not fine.get(verdict.kind, False):
-        pytest.fail(verdict.text(), pytrace=False)
+        pytest.fail(f"{verdict.text().rstrip()}\n\n{_place_of_the_test()}", pytrace=False)
     return verdict
+
+
+def _place_of_the_test() -> str:
+    """File and line of the assertion and of what called it, as pytest writes them."""
+    frame, places = sys._getframe(1), []
+    while frame is not None and Path(frame.f_code.co_filename).parent.name != "_pytest":
+        path = Path(frame.f_code.co_filename)
+        if path != Path(__file__):
+            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+            said = f"in {frame.f_code.co_name}" if places else "Failed"
+            places.append(f"{shown}:{frame.f_lineno}: {said}")
+        frame = frame.f_back
+    return "\n".join(reversed(places))
 
 
 @pytest.fixture

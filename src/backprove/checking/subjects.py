@@ -139,20 +139,30 @@ def numpy_subject(
     wrt: Sequence[str] | None,
     mode: str,
 ) -> Subject:
-    """The subject for NumPy callables; ``mode`` is ``vjp``, ``jvp`` or ``grad``."""
-    arrays = [np.array(value) for value in inputs]
+    """The subject for NumPy callables; ``mode`` is ``vjp``, ``jvp`` or ``grad``.
+
+    None, words, flags, whole numbers and other objects reach the functions as they are.
+
+    Raises:
+        InputError: an input is a mapping, or a list of arrays of several shapes.
+    """
+    fixed = {k: v for k, v in enumerate(inputs) if _is_option(v)}
+    arrays = [np.array(0 if k in fixed else value) for k, value in enumerate(inputs)]
     called = input_names(fn, len(arrays), names)
     judged = judged_inputs(called, arrays, wrt)
     rule_name = {"vjp": "backward", "jvp": "jvp", "grad": "grad"}[mode]
 
+    def placed(values: Sequence[np.ndarray]) -> list[Any]:
+        return [fixed.get(k, value) for k, value in enumerate(values)]
+
     def forward(values: Sequence[np.ndarray]) -> np.ndarray:
-        return as_array(fn(*guarded(values)))
+        return as_array(fn(*placed(guarded(values))))
 
     def pullback(g: np.ndarray, values: Sequence[np.ndarray]) -> list[np.ndarray | None]:
         copies = guarded(values)
         seed = np.array(g)
         first = [] if mode == "grad" else [seed]
-        returned = call(rule, [*first, *copies], rule_name)
+        returned = call(rule, [*first, *placed(copies)], rule_name)
         unchanged(copies, values, called, rule_name)
         if not np.array_equal(seed, g):
             raise Fault(
@@ -165,20 +175,40 @@ def numpy_subject(
         copies = guarded(values)
         moved = [np.array(t) for t in tangents]
         seed = moved[0] if len(moved) == 1 else tuple(moved)
-        returned = call(rule, [seed, *copies], rule_name)
+        returned = call(rule, [seed, *placed(copies)], rule_name)
         unchanged(copies, values, called, rule_name)
         return real_array(returned, "the tangent of the output", rule_name)
 
     def origin(values: Sequence[np.ndarray], g: np.ndarray | None) -> str:
         if g is None or mode == "jvp":
-            return line_of_trouble(lambda: fn(*guarded(values)))
+            return line_of_trouble(lambda: fn(*placed(guarded(values))))
         first = [] if mode == "grad" else [np.array(g)]
-        return line_of_trouble(lambda: rule(*first, *guarded(values)))
+        return line_of_trouble(lambda: rule(*first, *placed(guarded(values))))
 
     title = getattr(fn, "__name__", type(fn).__name__)
     subject = Subject(title, called, arrays, judged, forward, pullback, pushforward)
     subject.origin = origin
     return subject
+
+
+def _is_option(value: Any) -> bool:
+    """Whether an input is no array of numbers: an option, an axis, a function.
+
+    Raises:
+        InputError: it holds several arrays.
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return True
+    try:
+        kind = np.asarray(value).dtype.kind if not isinstance(value, dict) else ""
+    except ValueError:
+        kind = ""
+    if not kind:
+        raise InputError(
+            f"An input is a {type(value).__name__}, and one array per input is expected.",
+            hint="Wrap the function so that it takes its parameters one by one.",
+        )
+    return kind in "OUS"
 
 
 def as_array(value: Any) -> np.ndarray:
