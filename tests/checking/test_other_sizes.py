@@ -45,3 +45,9 @@ def test_an_exact_evaluation_at_small_sizes_is_a_measurement():
     assert "n=2; n=3" in verdict.evidence
     fixed = bp.check("det(A @ B)", "A", "det(A)*det(B)*inv(A).T", {"A": "2 2", "B": "2 2"})
     assert (fixed.kind, fixed.level) == ("right", "proved")
+
+
+def test_a_position_beyond_a_constant_array_is_no_constant():
+    shapes = {"z": "k"}
+    assert bp.check("(z**2)[-1]", "z", "2*z[k-1]*eye(2)[k-1]", shapes).kind == "wrong"
+    assert bp.derive("sum(eye(3)[k-1]) * (z @ z)", "z", shapes).verification.passed

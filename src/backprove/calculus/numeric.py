@@ -45,7 +45,7 @@ def sample_sizes(
     names = size_names(program.symbols)
     if backwards:
         names.reverse()
-    for shift in range(12):
+    for shift in (*range(12), -1, -2, -3, -4):
         if equal:
             sizes = dict.fromkeys(names, 3 + shift)
         else:
@@ -53,7 +53,8 @@ def sample_sizes(
                 n: _SIZES[k % len(_SIZES)] + shift + 10 * (k // len(_SIZES))
                 for k, n in enumerate(names)
             }
-        if all(condition.at(sizes) >= 0 for condition, _ in program.assumptions):
+        fits = all(condition.at(sizes) >= 0 for condition, _ in program.assumptions)
+        if fits and min(sizes.values(), default=1) >= 1:
             return sizes
     raise DomainError(
         "no small sizes satisfy the conditions of the slices",

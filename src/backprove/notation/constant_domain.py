@@ -13,9 +13,21 @@ import numpy as np
 from backprove.errors import DomainError, NotationError
 from backprove.notation import building as b
 from backprove.notation.evaluation import Evaluator
-from backprove.notation.expressions import Array, Bind, Expr, Fn, Mul, Named, Num, Ref, Sum, Tensor
+from backprove.notation.expressions import (
+    Array,
+    Bind,
+    Bracket,
+    Expr,
+    Fn,
+    Mul,
+    Named,
+    Num,
+    Ref,
+    Sum,
+    Tensor,
+)
 from backprove.notation.operations import Program, Value
-from backprove.notation.traversal import subexpressions
+from backprove.notation.traversal import names_in_index, subexpressions
 
 MAX_ENTRIES = 10_000
 """Larger constants (``inv(eye(5000))``) are not computed here."""
@@ -86,6 +98,10 @@ def _is_closed(expr: Expr) -> bool:
     """True if the expression holds no array, and no size but numbers."""
     for node in subexpressions(expr):
         if isinstance(node, Ref) or (isinstance(node, Named) and node.kind == "size"):
+            return False
+        inside = node.at if isinstance(node, Bind) else ()
+        indices = (node.index,) if isinstance(node, Bracket) else inside
+        if any(map(names_in_index, indices)):
             return False
         if any(a.size.constant is None for a in node.axes):
             return False

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from backprove import functions
 from backprove.notation import building as b
-from backprove.notation.axes import Axis, Floor, Index
+from backprove.notation.axes import Axis, Index
 from backprove.notation.effort import spend
 from backprove.notation.expressions import (
     Add,
@@ -41,7 +41,7 @@ from backprove.notation.index_writing import (
 )
 from backprove.notation.matrix_form import array_text
 from backprove.notation.matrix_terms import Term, applied_latex, name_latex, power_latex
-from backprove.notation.traversal import subexpressions
+from backprove.notation.traversal import names_in_index, subexpressions
 
 _LETTERS = "ijklmnpqrstuvwxyzabcdfgho"
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -56,7 +56,7 @@ def names_in(expr: Expr) -> set[str]:
         if isinstance(node, Ref):
             found.add(node.array.name)
             for index in node.at:
-                found |= _index_names(index)
+                found |= names_in_index(index)
                 for axis in index.axes:  # a slice is printed with the size of its axis
                     found |= axis.size.names() if len(axis.size.terms) > 1 else set()
         elif isinstance(node, Named):
@@ -66,18 +66,9 @@ def names_in(expr: Expr) -> set[str]:
                 if _may_show_its_range(axis, node.body):
                     found |= axis.size.names()
             for index in node.at if isinstance(node, Bind) else ():
-                found |= _index_names(index)
+                found |= names_in_index(index)
         elif isinstance(node, Bracket):
-            found |= _index_names(node.index)
-    return found
-
-
-def _index_names(index: Index) -> set[str]:
-    found = set(index.offset.names())
-    for atom, coefficient in index.terms:
-        found |= coefficient.names()
-        if isinstance(atom, Floor):
-            found |= _index_names(atom.index) | atom.divisor.names()
+            found |= names_in_index(node.index)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backprove.notation.axes import Axis
+from backprove.notation.axes import Axis, Floor, Index
 from backprove.notation.expressions import Array, Expr, Ref
 
 
@@ -43,3 +43,18 @@ def arrays_in(*exprs: Expr) -> set[Array]:
     ['A', 'x']
     """
     return {expr.array for expr in subexpressions(*exprs) if isinstance(expr, Ref)}
+
+
+def names_in_index(index: Index) -> set[str]:
+    """The named sizes in an index, those in its floors included.
+
+    >>> from backprove.notation.axes import Size
+    >>> sorted(names_in_index(Index.of(Size.of("n") - 1)))
+    ['n']
+    """
+    found = set(index.offset.names())
+    for atom, coefficient in index.terms:
+        found |= coefficient.names()
+        if isinstance(atom, Floor):
+            found |= names_in_index(atom.index) | atom.divisor.names()
+    return found
