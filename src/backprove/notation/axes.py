@@ -302,7 +302,7 @@ def bound_axis(size: Size, level: int, place: int = 0) -> Axis:
 class Floor:
     """The index ``floor(index / divisor)``, as a reshape needs it."""
 
-    __slots__ = ("axes", "divisor", "index", "key", "weight")
+    __slots__ = ("_limits", "axes", "divisor", "index", "key", "weight")
 
     def __init__(self, index: Index, divisor: Size) -> None:
         self.index = index
@@ -310,14 +310,15 @@ class Floor:
         self.axes = index.axes
         self.weight: int = 1 + index.weight
         self.key = stable_hash("floor", index.key, hash(divisor))
+        self._limits: tuple[tuple[Size, Size] | None, ...] = ()
 
     def bounds(self) -> tuple[Size, Size] | None:
         """Sizes (least, greatest) between which the floor lies, or None if that is not clear."""
-        limits = self.index.bounds()
-        if limits is None:
-            return None
-        low, high = (_quotient(s, self.divisor) for s in limits)
-        return None if low is None or high is None else (low, high)
+        if not self._limits:  # nested floors ask for those of their parts again and again
+            limits = self.index.bounds()
+            low, high = (_quotient(s, self.divisor) for s in limits) if limits else (None, None)
+            self._limits = (None if low is None or high is None else (low, high),)
+        return self._limits[0]
 
     def __eq__(self, other: object) -> bool:
         return (
