@@ -20,6 +20,8 @@ from backprove.notation.operations import Program
 
 _SIZES = (5, 3, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13)
 MAX_SAMPLED_ENTRIES = 4_000_000
+SPARSE = frozenset({"onehot", "binary"})
+"""Domains in which an entry is often 0, and then hides what it is multiplied by."""
 
 
 def size_names(symbols: Mapping[str, Array]) -> list[str]:

@@ -30,7 +30,7 @@ WIDE_SCALES = (30.0, 100.0, 300.0, 1000.0, 10_000.0)
 POINTS = 5
 BRANCH_ENTRIES = 240
 MOST_BRANCH_POINTS = 60
-KINKED_POINTS = 12  # at each further choice of sizes
+MORE_POINTS = 12  # at each further choice of sizes, where a point shows one branch alone
 CHOOSING = ("max", "min", "argmax", "argmin")
 
 
@@ -207,7 +207,8 @@ def _compare_other_sizes(tally: _Tally, extra: Sequence[Array], seed: int) -> No
     """Points at several choices of sizes, but those that do not suit the domain."""
     if tally.truth.body is tally.claim.body:
         return
-    count = KINKED_POINTS if tally.kinks else 1
+    domains = {a.sampled or a.domain for a in tally.program.symbols.values()}
+    count = MORE_POINTS if tally.kinks or domains & numeric.SPARSE else 1
     for sizes in other_sizes(tally.program, tally.truth, tally.claim):
         try:
             points = numeric.points(

@@ -128,7 +128,10 @@ class Question:
                 fact that does not hold.
         """
         known = dict(self.domain or {})
+        used = {value.name for value in self.derivation.program.values}
         for name, array in self.symbols.items():
+            if name not in used:
+                continue  # a fact about what does not occur explains nothing
             if (name in known) != declared and not (declared and known.get(name) == "real"):
                 continue
             if name != self.wrt and array.shape:
