@@ -16,9 +16,10 @@ from functools import lru_cache
 from hashlib import blake2b
 from weakref import WeakValueDictionary
 
-from backprove.notation.effort import spend
+from backprove.notation.effort import TooMuchEffort, spend
 
 _MASK = (1 << 61) - 1
+MAX_FLOORS = 100  # inside of each other
 
 
 def stable_hash(*parts: object) -> int:
@@ -309,6 +310,8 @@ class Floor:
         self.divisor = divisor
         self.axes = index.axes
         self.weight: int = 1 + index.weight
+        if self.weight > MAX_FLOORS:
+            raise TooMuchEffort  # comparing floors of floors goes as deep as they are nested
         self.key = stable_hash("floor", index.key, hash(divisor))
         self._limits: tuple[tuple[Size, Size] | None, ...] = ()
 
