@@ -158,3 +158,36 @@ def test_planted_rational_weights_on_decimal_points_are_possible(seed: int) -> N
 def test_numbers_in_full_binary_precision_are_decided(seed: int) -> None:
     points = np.random.default_rng(seed).normal(size=(6, 2))
     assert represent(points, [0, 1, 1, 0, 1, 0], "relu(1)").possible is False
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        (".5,.5,0\n1.,1,1\n", 2),
+        ("+1,+1,+0\n2,2,1\n", 2),
+        ("\ufeff0,1\n1,0\n", 2),
+        ("\ufeffx,y\n0,1\n1,0\n", 2),
+        ("a,b,target\n0,0,0\r\n1,1,1\r\n", 2),
+    ],
+)
+def test_no_row_of_numbers_is_taken_for_names(tmp_path, text: str, points: int) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    found, targets = read_problem(str(path))
+    assert len(found) == len(targets) == points
+
+
+@pytest.mark.parametrize("first", ["NaN,NaN,NaN", ",,", "inf,1,0", "x,,y"])
+def test_a_first_row_that_is_neither_names_nor_numbers_is_refused(tmp_path, first: str) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text(f"{first}\n0,0,0\n1,1,1\n")
+    with pytest.raises(DataError, match="row 1"):
+        read_problem(str(path))
+
+
+def test_numbers_of_numpy_are_numbers_and_a_target_is_one() -> None:
+    points, targets = np.array([[0.0, 0], [1, 1]], np.float32), np.array([0.0, 1])
+    assert represent(list(points), list(targets)).possible is True
+    assert represent([list(p) for p in points], targets[:, None]).possible is True
+    with pytest.raises(DataError, match="one target"):
+        represent([[0], [1], [2], [3]], np.zeros((2, 2)))

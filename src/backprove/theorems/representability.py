@@ -197,7 +197,10 @@ def _numbers(points: Any, targets: Any) -> tuple[list[list[Fraction]], list[Frac
     if targets is None:
         raise SetupError("points were given without targets; expected one target for each point.")
     rows = [list(_flat(point)) for point in _listed(points)]
-    found = [_exact(value) for target in _listed(targets) for value in _flat(target)]
+    ends = [list(_flat(target)) for target in _listed(targets)]
+    if any(len(values) != 1 for values in ends):
+        raise DataError("a target is not one number; expected one target for each point.")
+    found = [_exact(value) for (value,) in ends]
     exact = [[_exact(value) for value in row] for row in rows]
     if not exact or len(exact) != len(found) or len({len(row) for row in exact}) != 1:
         raise DataError(
@@ -216,12 +219,13 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _flat(value: Any) -> Iterable[Any]:
-    return (
-        _listed(value) if isinstance(value, (list, tuple)) or hasattr(value, "tolist") else [value]
-    )
+    several = isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
+    return _listed(value) if several else [value]
 
 
 def _exact(value: Any) -> Fraction:
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()  # a number of NumPy
     if isinstance(value, (bool, Rational)):
         return Fraction(int(value)) if isinstance(value, bool) else Fraction(value)
     if isinstance(value, float) and isfinite(value):

@@ -85,12 +85,12 @@ def _unread(text: str, why: str) -> InputError:
 
 def _from_csv(path: Path) -> tuple[Points, list[Fraction]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV: {error}.") from None
-    if rows and not any(_is_number(entry) for entry in rows[0]):
-        rows = rows[1:]  # names of columns
+    if rows and all(_is_name(entry) for entry in rows[0]):
+        rows = rows[1:]
     if not rows or len(rows[0]) < 2:
         raise DataError(f"{path} has no points; expected columns of inputs and one of targets.")
     points: Points = []
@@ -108,5 +108,16 @@ def _from_csv(path: Path) -> tuple[Points, list[Fraction]]:
 
 
 def _is_number(text: str) -> bool:
-    decimal = r"[0-9]{1,30}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,2})?|[0-9]{1,30}/[1-9][0-9]{0,29}"
-    return re.fullmatch(rf"\s*-?({decimal})\s*", text) is not None
+    decimal = r"([0-9]{1,30}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][-+]?[0-9]{1,2})?"
+    return (
+        re.fullmatch(rf"\s*[-+]?({decimal}|[0-9]{{1,30}}/[1-9][0-9]{{0,29}})\s*", text) is not None
+    )
+
+
+def _is_name(text: str) -> bool:
+    """Whether an entry can name a column: what is empty, NaN, infinite or a number cannot."""
+    try:
+        float(text)
+    except ValueError:
+        return bool(text.strip()) and not _is_number(text)
+    return False
