@@ -39,6 +39,12 @@ def test_a_position_that_the_expression_names_is_right(claim: str):
     assert bp.check("x[4]", "x", claim, {"x": "n"}).kind == "right"
 
 
+def test_a_size_that_only_a_condition_names_has_a_value():
+    claim = "J[i] = sum(j, u[j]*[1<=n*i+j])"  # n*i is at least 1 wherever i is
+    verdict = bp.check("sum(kron(z, u)[1:])", "z", claim, {"z": "k", "u": "k", "x": "n"})
+    assert verdict.kind == "right"
+
+
 def test_an_exact_evaluation_at_small_sizes_is_a_measurement():
     verdict = bp.check("det(A @ B)", "A", "det(A)*det(B)*inv(A).T", {"A": "n n", "B": "n n"})
     assert (verdict.kind, verdict.level) == ("right", "measured")

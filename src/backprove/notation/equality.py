@@ -19,9 +19,9 @@ from backprove.notation import building as b
 from backprove.notation.axes import Axis, Index, Size, shape_text
 from backprove.notation.exact_field import FieldVerdict, OutsideArray, vanishes
 from backprove.notation.exponential_form import exponential_form
-from backprove.notation.expressions import ZERO, Bind, Expr, Named, Ref, Sum, Tensor
+from backprove.notation.expressions import ZERO, Bind, Bracket, Expr, Named, Ref, Sum, Tensor
 from backprove.notation.normal_form import TERMS, normal_form
-from backprove.notation.traversal import subexpressions
+from backprove.notation.traversal import names_in_index, subexpressions
 
 Status = Literal["equal", "different", "unknown"]
 CANONICAL = "canonical form"
@@ -214,6 +214,8 @@ def all_sizes(expr: Expr) -> set[Size]:
                 found.update(a.size for a in node.bound)
             case Named(kind="size"):
                 found.add(b.size_of_name(node.name))
+            case Bracket():
+                found.update(map(Size.named, names_in_index(node.index)))
     return found
 
 
