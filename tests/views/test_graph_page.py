@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,14 +14,8 @@ from backprove.graphs import Run, graph
 from backprove.graphs.walk import walk
 from backprove.results import Text
 from backprove.views.graph_page import graph_page
+from browser import open_tab
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-needs_browser = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        BROWSER is None, reason="no Chromium is installed; on Debian: apt-get install chromium"
-    ),
-]
 EVIL = "</script><img src=x onerror=alert(1)>\"'&{{}}"
 
 
@@ -59,36 +52,27 @@ def test_the_same_run_is_the_same_page() -> None:
     assert page_of(worked()) == page_of(worked())
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+@pytest.fixture
+def opened(context: Any, tmp_path: Any) -> Iterator[Any]:
+    """Opens the page that it is given, and closes it after the test."""
+    tabs = []
 
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=BROWSER, args=options)
-        yield found.new_context(offline=True)
-        found.close()
+    def open_page(html: str) -> Any:
+        path = tmp_path / "graph.html"
+        path.write_text(html, encoding="utf-8")
+        tabs.append(open_tab(context, path))
+        return tabs[-1]
 
-
-def opened(browser: Any, tmp_path: Any, html: str) -> Any:
-    path = tmp_path / "graph.html"
-    path.write_text(html, encoding="utf-8")
-    tab = browser.new_page()
-    tab.trouble = []
-    tab.on("pageerror", lambda error: tab.trouble.append(f"script: {error}"))
-    tab.on("console", lambda said: tab.trouble.append(f"console: {said.text}"))
-    tab.on("dialog", lambda dialog: (tab.trouble.append("an attack ran"), dialog.dismiss()))
-    tab.goto(path.as_uri())
-    return tab
+    yield open_page
+    for tab in tabs:
+        tab.close()
 
 
 class TestInABrowser:
-    pytestmark = needs_browser
+    pytestmark = pytest.mark.browser
 
-    def test_the_keyboard_steps_forward_and_back_through_both_passes(
-        self, browser: Any, tmp_path: Any
-    ) -> None:
-        tab = opened(browser, tmp_path, page_of(worked()))
+    def test_the_keyboard_steps_forward_and_back_through_both_passes(self, opened: Any) -> None:
+        tab = opened(page_of(worked()))
         tab.keyboard.press("Home")
         assert tab.locator(".bp-value:not(.later)").count() == 0
         said = []
@@ -101,10 +85,9 @@ class TestInABrowser:
         tab.keyboard.press("ArrowLeft")
         assert tab.locator(".bp-gradient.later").count() == 1
         assert tab.trouble == []
-        tab.close()
 
-    def test_buttons_do_what_the_keys_do(self, browser: Any, tmp_path: Any) -> None:
-        tab = opened(browser, tmp_path, page_of(worked()))
+    def test_buttons_do_what_the_keys_do(self, opened: Any) -> None:
+        tab = opened(page_of(worked()))
         tab.click("#start")
         tab.click("#next")
         assert "Forward 1 of 7" in tab.locator("#said").text_content()
@@ -112,12 +95,9 @@ class TestInABrowser:
         assert tab.locator("#back").is_disabled()
         tab.click("#end")
         assert tab.locator("#next").is_disabled()
-        tab.close()
 
-    def test_a_number_opens_with_its_formula_and_the_rule_behind_it(
-        self, browser: Any, tmp_path: Any
-    ) -> None:
-        tab = opened(browser, tmp_path, page_of(worked()))
+    def test_a_number_opens_with_its_formula_and_the_rule_behind_it(self, opened: Any) -> None:
+        tab = opened(page_of(worked()))
         tab.locator('[data-node="h3"]').focus()
         tab.keyboard.press("Enter")
         text = tab.locator("#opened").inner_text()
@@ -128,12 +108,9 @@ class TestInABrowser:
         assert not tab.locator("#opened").is_visible()
         assert tab.evaluate("document.activeElement.dataset.node") == "h3"
         assert tab.trouble == []
-        tab.close()
 
-    def test_layers_open_on_a_click_and_close_with_escape(
-        self, browser: Any, tmp_path: Any
-    ) -> None:
-        tab = opened(browser, tmp_path, page_of(layers()))
+    def test_layers_open_on_a_click_and_close_with_escape(self, opened: Any) -> None:
+        tab = opened(page_of(layers()))
         assert tab.locator(".bp-part").count() == 4
         tab.locator('[data-scene="whole/layer 1"]').click()
         assert tab.locator('[data-node="z1"]').count() == 1
@@ -144,19 +121,15 @@ class TestInABrowser:
         tab.keyboard.press("Escape")
         assert tab.locator(".bp-part").count() == 4
         assert tab.trouble == []
-        tab.close()
 
-    def test_practice_shows_no_hidden_number_in_a_part(self, browser: Any, tmp_path: Any) -> None:
-        tab = opened(browser, tmp_path, page_of(layers(), hide="all"))
+    def test_practice_shows_no_hidden_number_in_a_part(self, opened: Any) -> None:
+        tab = opened(page_of(layers(), hide="all"))
         tab.click("#practise")
         assert tab.locator(".bp-part .bp-value:not(.later)").count() == 0
         assert tab.trouble == []
-        tab.close()
 
-    def test_practice_hides_the_numbers_and_says_which_rule_went_wrong(
-        self, browser: Any, tmp_path: Any
-    ) -> None:
-        tab = opened(browser, tmp_path, page_of(worked()))
+    def test_practice_hides_the_numbers_and_says_which_rule_went_wrong(self, opened: Any) -> None:
+        tab = opened(page_of(worked()))
         tab.click("#practise")
         assert "40.1711" not in tab.locator('[data-node="y"]').text_content()
         asked = json.loads(tab.locator("#exercise").text_content())["questions"]
@@ -172,13 +145,10 @@ class TestInABrowser:
         assert "All numbers are found" in tab.locator("#verdict").text_content()
         assert "40.1711" in tab.locator('[data-node="y"]').text_content()
         assert tab.trouble == []
-        tab.close()
 
-    def test_practice_reads_fractions_powers_of_ten_and_infinity(
-        self, browser: Any, tmp_path: Any
-    ) -> None:
+    def test_practice_reads_fractions_powers_of_ten_and_infinity(self, opened: Any) -> None:
         run = graph("x/4 + 1/y + 2000*z").run(x=1.0, y=0.0, z=1.0)
-        tab = opened(browser, tmp_path, page_of(run, hide=["df/dx", "df/dy", "df/dz"]))
+        tab = opened(page_of(run, hide=["df/dx", "df/dy", "df/dz"]))
         tab.click("#practise")
         answers = {
             "∂f/∂x": [("1/2", "wrong"), ("1/4", "right")],
@@ -193,30 +163,25 @@ class TestInABrowser:
                 assert said in tab.locator("#verdict").text_content(), (symbol, given)
         assert "All numbers are found" in tab.locator("#verdict").text_content()
         assert tab.trouble == []
-        tab.close()
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("make", [worked, layers])
-    def test_axe_finds_no_violation(
-        self, browser: Any, tmp_path: Any, scheme: str, make: Any
-    ) -> None:
+    def test_axe_finds_no_violation(self, opened: Any, scheme: str, make: Any) -> None:
         axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-        tab = opened(browser, tmp_path, page_of(make()))
+        tab = opened(page_of(make()))
         tab.emulate_media(color_scheme=scheme)
         tab.locator("[data-node]").first.click()
         tab.evaluate("document.querySelector('#numbers').open = true")
         # axe is put into the page from outside, which its policy does not allow to the page.
         found = axe.Axe().run(tab)
         assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found.response["violations"]] == []
-        tab.close()
 
-    def test_hostile_text_stays_text(self, browser: Any, tmp_path: Any) -> None:
+    def test_hostile_text_stays_text(self, opened: Any) -> None:
         exercise = worked().exercise(hide="all").to_dict()
         for question in exercise["questions"]:
             question["symbol"] = EVIL
-        tab = opened(browser, tmp_path, graph_page(walk(worked()), [Text(EVIL)], exercise))
+        tab = opened(graph_page(walk(worked()), [Text(EVIL)], exercise))
         tab.click("#practise")
         assert EVIL in tab.locator("#question").text_content()
         assert tab.locator("img").count() == 0
         assert tab.trouble == []
-        tab.close()

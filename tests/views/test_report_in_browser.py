@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backprove.results import Chart, Code, Evidence, Judgement, Table
 from backprove.views.report import page as render_page
+from browser import kept_tab, open_tab
 from views.samples import SampleOutcome, SampleProse, SampleReport, every_kind, report
 from views.test_hostile_text import ATTACKS, everywhere
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        BROWSER is None, reason="no Chromium is installed; on Debian: apt-get install chromium"
-    ),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=options)
-        yield browser.new_context(offline=True)
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def opened(context: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The sample report; ``opened.trouble`` collects errors and requests."""
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample report, with attacks in every place that text of a person can reach."""
     sample = report()
     sample.items.append(SampleOutcome("derive", "everything", 90, every_kind(), "line-90"))
     for at, evil in enumerate(ATTACKS):
@@ -46,21 +29,12 @@ def opened(context: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         sample.items.append(SampleOutcome("claim", evil, 100 + at, everywhere(evil), anchor))
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render_page(sample), encoding="utf-8")
-    tab = context.new_page()
-    tab.trouble = []
-    tab.on("pageerror", lambda error: tab.trouble.append(f"script: {error}"))
-    tab.on("console", lambda said: tab.trouble.append(f"console: {said.text}"))
-    tab.on("requestfailed", lambda request: tab.trouble.append(f"failed: {request.url}"))
-    tab.on("dialog", lambda dialog: (tab.trouble.append("an attack ran"), dialog.dismiss()))
-    tab.on(
-        "request",
-        lambda request: (
-            None if request.url == path.as_uri() else tab.trouble.append(f"asked: {request.url}")
-        ),
-    )
-    tab.goto(path.as_uri())
-    yield tab
-    tab.close()
+    return path
+
+
+@pytest.fixture
+def opened(context: Any, path: Path) -> Any:
+    return kept_tab(context, path)
 
 
 def test_no_error_no_request_and_no_attack(opened: Any) -> None:
@@ -189,9 +163,8 @@ def fresh(context: Any, tmp_path: Any) -> Iterator[Any]:
     )  # fmt: skip
     path = tmp_path / "two.html"
     path.write_text(render_page(sample), encoding="utf-8")
-    tab = context.new_page()
+    tab = open_tab(context, path)
     tab.set_default_timeout(5000)
-    tab.goto(path.as_uri())
     yield tab
     tab.close()
 
@@ -282,8 +255,7 @@ def test_labels_of_a_legend_do_not_run_into_each_other(context: Any, tmp_path: A
     )
     path = tmp_path / "legend.html"
     path.write_text(render_page(sample), encoding="utf-8")
-    tab = context.new_page()
-    tab.goto(path.as_uri())
+    tab = open_tab(context, path)
     drawn, over = tab.evaluate(
         """() => {
              const texts = [...document.querySelectorAll('.bp-chart text')];
@@ -307,8 +279,7 @@ def test_headings_go_down_one_level_at_a_time(context: Any, tmp_path: Any, prose
     )
     path = tmp_path / "levels.html"
     path.write_text(render_page(sample), encoding="utf-8")
-    tab = context.new_page()
-    tab.goto(path.as_uri())
+    tab = open_tab(context, path)
     levels = tab.evaluate(
         "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(each => +each.tagName[1])"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +11,9 @@ from backprove.graphs import graph
 from backprove.results import Drawing, Edge, Node
 from backprove.views.report import page as render_page
 from backprove.views.svg import drawing_svg
+from browser import open_tab
 from views.samples import SampleOutcome, report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 SHOWN = """() => [...document.querySelectorAll('#line-70 svg[data-passes] text')]
     .filter(each => getComputedStyle(each).visibility === 'visible'
         && /bp-re(ached|turned)/.test(each.getAttribute('class'))).length"""
@@ -39,32 +37,21 @@ def test_constants_have_no_step() -> None:
     assert constants and drawing_svg(drawing).count("data-order") == len(drawing.nodes) - constants
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
+@pytest.fixture
+def opened(context: Any, tmp_path: Any) -> Iterator[Any]:
     sample = report()
     sample.items.append(SampleOutcome("graph", "graph f", 70, run_blocks(), "line-70"))
-    path = tmp_path_factory.mktemp("page") / "report.html"
+    path = tmp_path / "report.html"
     path.write_text(render_page(sample), encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"]
-        )
-        tab = browser.new_context(offline=True).new_page()
-        tab.trouble = []
-        tab.on("pageerror", lambda error: tab.trouble.append(str(error)))
-        tab.on("console", lambda said: tab.trouble.append(said.text))
-        tab.goto(path.as_uri())
-        yield tab
-        browser.close()
+    tab = open_tab(context, path)
+    yield tab
+    tab.close()
 
 
 def said(tab: Any) -> str:
     return tab.locator("#line-70 .stepped").text_content()
 
 
-@needs_browser
 @pytest.mark.browser
 def test_keys_step_forward_and_backward_and_keep_the_keyboard(opened: Any) -> None:
     assert opened.trouble == []
@@ -87,10 +74,9 @@ def test_keys_step_forward_and_backward_and_keep_the_keyboard(opened: Any) -> No
     assert opened.evaluate("document.activeElement.textContent") == "Next"
 
 
-@needs_browser
 @pytest.mark.browser
 def test_print_shows_every_number_and_no_buttons(opened: Any) -> None:
-    opened.locator("#line-70 .stepping button", has_text="Start").click(force=True)
+    opened.locator("#line-70 .stepping button", has_text="Start").click()
     opened.emulate_media(media="print")
     assert opened.evaluate(SHOWN) == 14
     assert not opened.locator("#line-70 .stepping").is_visible()

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backprove.views.report import page as report_page
 from backprove.worksheets import Report, run_worksheet
+from browser import kept_tab
 from worksheets.test_first_steps import PATH
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        BROWSER is None, reason="no Chromium is installed; on Debian: apt-get install chromium"
-    ),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -28,37 +21,19 @@ def report() -> Report:
 
 
 @pytest.fixture(scope="module")
-def page(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """The report, opened; ``page.trouble`` lists what went wrong while it opened."""
-    from playwright.sync_api import sync_playwright
-
+def path(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(report_page(report), encoding="utf-8")
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=options)
-        context = browser.new_context(offline=True)
-        found = context.new_page()
-        trouble: list[str] = []
-        found.on("pageerror", lambda error: trouble.append(f"script: {error}"))
-        found.on("requestfailed", lambda request: trouble.append(f"request: {request.url}"))
-        found.on(
-            "console",
-            lambda said: trouble.append(said.text) if said.type in ("error", "warning") else None,
-        )
-        requests: list[str] = []
-        found.on("request", lambda request: requests.append(request.url))
-        found.goto(path.as_uri())
-        found.trouble, found.requests = trouble, requests  # type: ignore[attr-defined]
-        yield found
-        browser.close()
+    return path
+
+
+@pytest.fixture
+def page(context: Any, path: Path) -> Any:
+    return kept_tab(context, path)
 
 
 def test_it_opens_without_an_error_and_asks_for_nothing(page) -> None:
     assert page.trouble == []
-    asked = [url for url in page.requests if not url.startswith(("file:", "data:"))]
-    assert asked == []
-    assert len([url for url in page.requests if url.startswith("file:")]) == 1
 
 
 def test_formulas_the_graph_and_the_curves_have_a_size(page) -> None:
